@@ -1,0 +1,13 @@
+//! What differs between hosts, as traits: models, storage, time. The core knows nothing else of
+//! the outside and is tested with its own implementations of these.
+//!
+//! Every future here is cancelled by being dropped. An implementation that has started something
+//! outside (a fetch, a timer) stops it then.
+
+mod clock;
+mod model;
+mod storage;
+
+pub use clock::Clock;
+pub use model::{Completion, EmbeddingModel, LanguageModel};
+pub use storage::{Changes, Epoch, Row, Storage, Table};

@@ -1,0 +1,98 @@
+//! The one error type of the crate: a stable code to branch on and a text that says what to do.
+
+use std::fmt;
+
+/// What went wrong, as a word that does not change between versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// The caller's signal cancelled the call. Nothing was changed.
+    Aborted,
+    /// The instance is closed, or closing, and takes no new calls.
+    Closed,
+    /// Too many calls wait already.
+    QueueFull,
+    /// An argument has the wrong type, shape or range.
+    InvalidArgument,
+    /// A language or embedding model failed or answered out of form.
+    Provider,
+    /// The knowledge base was made with another embedding model.
+    ModelMismatch,
+    /// The storage has no room left. The last commit stands.
+    StorageQuota,
+    /// Another tab holds the storage open with another version.
+    StorageBlocked,
+    /// Another writer committed first, more often than the engine retries.
+    StorageConflict,
+    /// A stored record is damaged. It is set aside, never deleted.
+    StorageCorrupt,
+    /// The bytes given are not a whole, undamaged snapshot.
+    SnapshotCorrupt,
+    /// A defect of this package.
+    Internal,
+}
+
+impl Code {
+    /// The code as JavaScript sees it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Code::Aborted => "aborted",
+            Code::Closed => "closed",
+            Code::QueueFull => "queue-full",
+            Code::InvalidArgument => "invalid-argument",
+            Code::Provider => "provider",
+            Code::ModelMismatch => "model-mismatch",
+            Code::StorageQuota => "storage-quota",
+            Code::StorageBlocked => "storage-blocked",
+            Code::StorageConflict => "storage-conflict",
+            Code::StorageCorrupt => "storage-corrupt",
+            Code::SnapshotCorrupt => "snapshot-corrupt",
+            Code::Internal => "internal",
+        }
+    }
+}
+
+/// An error with its stable [`Code`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Error {
+    /// What to branch on.
+    pub code: Code,
+    /// What happened and what to do about it, for a person.
+    pub message: String,
+    /// The HTTP status, where a provider answered with one.
+    pub status: Option<u16>,
+    /// Seconds after which the provider wants to be asked again.
+    pub retry_after: Option<f64>,
+}
+
+/// The crate's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error without the details that only providers give.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Error { code, message: message.into(), status: None, retry_after: None }
+    }
+
+    /// [`Code::InvalidArgument`].
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Error::new(Code::InvalidArgument, message)
+    }
+
+    /// [`Code::Provider`].
+    pub fn provider(message: impl Into<String>) -> Self {
+        Error::new(Code::Provider, message)
+    }
+
+    /// [`Code::Aborted`].
+    pub fn aborted() -> Self {
+        Error::new(Code::Aborted, "the call was cancelled by its signal; nothing was changed")
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.message)
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,17 @@
+//! Plain data that every other module speaks of: documents, excerpts, mentions, ids and errors.
+//!
+//! Nothing here knows a store, a model, a host or time.
+
+mod contribution;
+mod error;
+mod id;
+mod metadata;
+mod vector;
+
+pub use contribution::{
+    Contribution, EntityMention, Excerpt, Position, RelationshipMention, Weight,
+};
+pub use error::{Code, Error, Result};
+pub use id::{document_id, entity_id, excerpt_id, relationship_id, revision};
+pub use metadata::{Filter, Metadata, MetadataValue};
+pub use vector::UnitVector;
