@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`record`] | plain data: contributions of documents, ids, errors |
 //! | [`port`] | the traits that a host implements: models, storage, clock |
+//! | [`text`] | terms, sentences, token estimates, in any script |
 
 pub mod port;
 pub mod record;
+pub mod text;

@@ -1,0 +1,171 @@
+//! Words and the terms that the lexical index knows them by.
+
+use std::ops::Range;
+
+use rust_stemmers::{Algorithm, Stemmer};
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::script::{fold_width, is_unspaced};
+
+/// One entry for the lexical index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// Lower-cased, width-folded and stemmed.
+    pub text: String,
+    /// Where it stands, in bytes.
+    pub at: Range<usize>,
+}
+
+/// The Porter2 stem of a lower-case English word. Words of other languages pass through it mostly
+/// unharmed, and always to the same result.
+///
+/// M. F. Porter, "The English (Porter2) stemming algorithm", 2002.
+pub fn stem(word: &str) -> String {
+    if word.is_ascii() {
+        Stemmer::create(Algorithm::English).stem(word).into_owned()
+    } else {
+        word.to_owned()
+    }
+}
+
+/// The words of a text by the Unicode rules (UAX 29), with their byte offsets. Text without spaces
+/// comes as runs of its script.
+pub fn words(text: &str) -> Vec<(usize, &str)> {
+    let mut words: Vec<(usize, &str)> = Vec::new();
+    for (start, segment) in text.split_word_bound_indices() {
+        if !segment.contains(|c: char| c.is_alphanumeric() || is_unspaced(c)) {
+            continue;
+        }
+        match words.last_mut() {
+            // UAX 29 gives such scripts character by character; join what touches.
+            Some((from, last))
+                if *from + last.len() == start && unspaced(last) && unspaced(segment) =>
+            {
+                *last = &text[*from..start + segment.len()];
+            }
+            _ => words.push((start, segment)),
+        }
+    }
+    words
+}
+
+fn unspaced(segment: &str) -> bool {
+    segment.chars().next().is_some_and(is_unspaced)
+}
+
+/// The terms of a text, in order.
+///
+/// A word gives its stem. An identifier (`max_tokens`, `maxTokens`, `guide.md`) gives itself and its
+/// parts, so that either way of asking finds it. A run of a script without spaces gives its
+/// overlapping pairs of characters, or the one character it has.
+pub fn terms(text: &str) -> Vec<Term> {
+    let mut terms = Vec::new();
+    for (start, word) in words(text) {
+        if unspaced(word) {
+            push_pairs(start, word, &mut terms);
+        } else {
+            push_word(start, word, &mut terms);
+        }
+    }
+    terms
+}
+
+fn push_word(start: usize, word: &str, terms: &mut Vec<Term>) {
+    let mut push = |at: Range<usize>, part: &str| {
+        terms.push(Term { text: stem(&normalise(part)), at });
+    };
+    push(start..start + word.len(), word);
+    let parts = identifier_parts(word);
+    if parts.len() > 1 {
+        for part in parts {
+            push(start + part.start..start + part.end, &word[part]);
+        }
+    }
+}
+
+fn push_pairs(start: usize, run: &str, terms: &mut Vec<Term>) {
+    let characters: Vec<(usize, &str)> = run.grapheme_indices(true).collect();
+    let mut push = |from: usize, to: usize| {
+        terms.push(Term { text: normalise(&run[from..to]), at: start + from..start + to });
+    };
+    match characters.as_slice() {
+        [(from, only)] => push(*from, from + only.len()),
+        several => several.windows(2).for_each(|pair| push(pair[0].0, pair[1].0 + pair[1].1.len())),
+    }
+}
+
+fn normalise(word: &str) -> String {
+    word.chars().map(fold_width).flat_map(char::to_lowercase).collect()
+}
+
+/// Splits at `_`, `.`, `:` and where a small letter or a digit meets a capital.
+fn identifier_parts(word: &str) -> Vec<Range<usize>> {
+    let mut parts = Vec::new();
+    let mut from = 0;
+    let mut previous: Option<char> = None;
+    for (at, c) in word.char_indices() {
+        let separator = matches!(c, '_' | '.' | ':');
+        let hump = c.is_uppercase() && previous.is_some_and(|p| p.is_lowercase() || p.is_numeric());
+        if separator || hump {
+            if from < at {
+                parts.push(from..at);
+            }
+            from = if separator { at + c.len_utf8() } else { at };
+        }
+        previous = Some(c);
+    }
+    if from < word.len() {
+        parts.push(from..word.len());
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn texts(text: &str) -> Vec<String> {
+        terms(text).into_iter().map(|term| term.text).collect()
+    }
+
+    #[test]
+    fn english_is_stemmed() {
+        assert_eq!(
+            texts("Queues are running; the queue ran."),
+            ["queue", "are", "run", "the", "queue", "ran"]
+        );
+    }
+
+    #[test]
+    fn identifiers_give_themselves_and_their_parts() {
+        assert_eq!(texts("max_tokens"), ["max_token", "max", "token"]);
+        assert_eq!(texts("ingestConcurrency"), ["ingestconcurr", "ingest", "concurr"]);
+        assert_eq!(texts("guide.md"), ["guide.md", "guid", "md"]);
+    }
+
+    #[test]
+    fn text_without_spaces_gives_pairs() {
+        assert_eq!(texts("知识图谱"), ["知识", "识图", "图谱"]);
+        assert_eq!(texts("東京タワー"), ["東京", "京タ", "タワ", "ワー"]);
+        assert_eq!(texts("ภาษา"), ["ภา", "าษ", "ษา"]);
+        assert_eq!(texts("字"), ["字"]);
+        assert_eq!(texts("RAG用于检索"), ["rag", "用于", "于检", "检索"]);
+    }
+
+    #[test]
+    fn full_width_equals_ordinary() {
+        assert_eq!(texts("ＲＡＧ"), texts("rag"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_term_stands_where_it_says(text in ".{0,80}") {
+            for term in terms(&text) {
+                prop_assert!(text.get(term.at.clone()).is_some_and(|found| !found.is_empty()));
+                prop_assert!(!term.text.is_empty());
+            }
+        }
+    }
+}
