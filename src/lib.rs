@@ -9,3 +9,10 @@
 pub mod port;
 pub mod record;
 pub mod text;
+pub mod engine;
+
+#[cfg(target_arch = "wasm32")]
+mod bindings;
+#[cfg(target_arch = "wasm32")]
+#[allow(unused)]
+mod host;

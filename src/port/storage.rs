@@ -25,8 +25,8 @@ pub trait Storage {
     /// The epoch of the last commit, by whoever made it.
     fn epoch(&self) -> LocalBoxFuture<'static, Result<Epoch>>;
 
-    /// At most `limit` rows in ascending order of their keys (by UTF-16 code units), strictly
-    /// after `after`.
+    /// At most `limit` rows strictly after the key `after`, in one fixed order of the keys. Which order
+    /// (by bytes, by UTF-16 units) is the storage's own.
     fn read(
         &self,
         table: Table,

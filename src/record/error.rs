@@ -32,6 +32,26 @@ pub enum Code {
 }
 
 impl Code {
+    const ALL: [Code; 12] = [
+        Code::Aborted,
+        Code::Closed,
+        Code::QueueFull,
+        Code::InvalidArgument,
+        Code::Provider,
+        Code::ModelMismatch,
+        Code::StorageQuota,
+        Code::StorageBlocked,
+        Code::StorageConflict,
+        Code::StorageCorrupt,
+        Code::SnapshotCorrupt,
+        Code::Internal,
+    ];
+
+    /// The code that [`as_str`](Code::as_str) gives this word for.
+    pub fn parse(word: &str) -> Option<Code> {
+        Code::ALL.into_iter().find(|code| code.as_str() == word)
+    }
+
     /// The code as JavaScript sees it.
     pub const fn as_str(self) -> &'static str {
         match self {

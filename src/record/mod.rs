@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows a store, a model, a host or time.
 
+pub mod codec;
 mod contribution;
 mod error;
 mod id;

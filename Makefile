@@ -1,0 +1,29 @@
+# The two commands are `make demo` and `make test`. Each installs what it needs and says so.
+.PHONY: demo test package ready lint format setup clean
+env := tools/env
+
+demo: ## build everything and serve the web application on localhost
+	tools/setup build
+	$(env) node tools/build.mjs
+	$(env) node tools/serve.mjs
+
+test: ## build and run every test
+	tools/setup test
+	$(env) node tools/build.mjs
+	$(env) node tests/run.mjs
+
+package: ## leave the finished npm package in pkg/
+	tools/setup build
+	$(env) node tools/build.mjs
+
+ready: format lint test ## before a commit
+
+format:
+	$(env) cargo fmt
+
+lint:
+	$(env) cargo clippy --quiet --all-targets -- -D warnings
+	$(env) cargo clippy --quiet --lib --target wasm32-unknown-unknown -- -D warnings
+
+clean:
+	rm -rf pkg

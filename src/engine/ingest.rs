@@ -1,0 +1,331 @@
+//! Documents in: split, read, embed, commit.
+
+use std::{collections::BTreeSet, rc::Rc};
+
+use futures::StreamExt;
+
+use super::{instance::Engine, limits::Caller, persist::Prepared, queue::Unit, signal::Signal};
+use crate::{
+    port::{DocumentText, ExcerptReading, ExcerptText, Reading},
+    record::{
+        Contribution, EntityMention, Error, Excerpt, Metadata, MetadataValue, Position, RelationshipMention, Result,
+        UnitVector, Weight, excerpt_id, revision,
+    },
+    text::{Span, locate, split, title},
+};
+
+/// A document as the user gives it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DocumentInput {
+    /// The name the document is known by.
+    pub source: Rc<str>,
+    /// All of it.
+    pub text: Rc<str>,
+    /// What the user attaches.
+    pub metadata: Metadata,
+}
+
+/// A step of ingesting one document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It was split.
+    Excerpts,
+    /// Its excerpts are being read.
+    Reading,
+    /// What was read is being embedded.
+    Embedding,
+    /// It is being written.
+    Commit,
+}
+
+/// How far one document is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IngestProgress {
+    /// Which document.
+    pub source: Rc<str>,
+    /// In which step.
+    pub stage: Stage,
+    /// Items of the step that are done.
+    pub done: usize,
+    /// Items of the step.
+    pub total: usize,
+}
+
+/// What became of each document.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IngestReport {
+    /// New ones.
+    pub ingested: Vec<Rc<str>>,
+    /// Those whose source was known.
+    pub updated: Vec<Rc<str>>,
+    /// Those that had nothing to do.
+    pub unchanged: Vec<Rc<str>>,
+    /// Those that failed; their earlier version stands.
+    pub failed: Vec<(Rc<str>, Error)>,
+}
+
+#[derive(Clone, Copy)]
+enum Outcome {
+    Ingested,
+    Updated,
+    Unchanged,
+}
+
+type Progress = Rc<dyn Fn(IngestProgress)>;
+
+impl Engine {
+    /// Adds documents and updates known ones, each in one commit of its own.
+    ///
+    /// Refuses bad documents before anything happens. Cancelled, it fails; documents that were
+    /// committed by then stay, and are `unchanged` when the call is made again.
+    pub async fn ingest(
+        &self,
+        documents: Vec<DocumentInput>,
+        signal: Signal,
+        progress: Progress,
+    ) -> Result<IngestReport> {
+        self.check_documents(&documents)?;
+        let ingest = Ingest { engine: self, caller: self.new_caller(), signal: &signal, progress };
+        let units = self.0.queue.write(documents.iter().map(|document| document.source.clone()), &signal)?;
+        // Without a bound: the queue starts only as many units as may run.
+        let outcomes: Vec<_> =
+            units.map(|unit| ingest.unit(unit, &documents)).buffer_unordered(usize::MAX).collect().await;
+        report(&documents, outcomes)
+    }
+
+    fn check_documents(&self, documents: &[DocumentInput]) -> Result<()> {
+        let mut sources = BTreeSet::new();
+        for DocumentInput { source, text, metadata } in documents {
+            check_name("source", source)?;
+            if !sources.insert(source) {
+                return Err(Error::invalid(format!("the source {source:?} comes twice in one call")));
+            }
+            check_text(source, text, self.0.options.document_bytes)?;
+            if !metadata.values().all(is_finite) {
+                return Err(Error::invalid(format!("{source:?}: numbers in metadata must be finite")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Refuses what cannot be a source or the name of an entity.
+pub(super) fn check_name(what: &str, name: &str) -> Result<()> {
+    if name.trim().is_empty() {
+        return Err(Error::invalid(format!("{what} must not be empty")));
+    }
+    if name.len() > 1024 {
+        return Err(Error::invalid(format!("{what} must not be longer than 1,024 bytes")));
+    }
+    if name.contains(char::is_control) {
+        return Err(Error::invalid(format!("{what} {name:?} must not hold control characters")));
+    }
+    Ok(())
+}
+
+fn check_text(source: &str, text: &str, most: usize) -> Result<()> {
+    if text.trim().is_empty() {
+        return Err(Error::invalid(format!("{source:?} has no text")));
+    }
+    if text.len() > most {
+        return Err(Error::invalid(format!(
+            "{source:?} has {} bytes, more than limits.documentBytes ({most}); split it or raise the limit",
+            text.len()
+        )));
+    }
+    if text.contains('\0') {
+        return Err(Error::invalid(format!("{source:?} holds a NUL character; is it a binary file?")));
+    }
+    Ok(())
+}
+
+fn is_finite(value: &MetadataValue) -> bool {
+    match value {
+        MetadataValue::Number(number) => number.is_finite(),
+        MetadataValue::List(list) => list.iter().all(is_finite),
+        MetadataValue::Flag(_) | MetadataValue::Text(_) => true,
+    }
+}
+
+/// Fails if the call was cancelled before everything was committed.
+fn report(documents: &[DocumentInput], outcomes: Vec<Result<(usize, Result<Outcome>)>>) -> Result<IngestReport> {
+    let mut outcomes = outcomes.into_iter().collect::<Result<Vec<_>>>()?;
+    outcomes.sort_by_key(|(position, _)| *position);
+    let mut report = IngestReport::default();
+    for (position, outcome) in outcomes {
+        let source = documents[position].source.clone();
+        match outcome {
+            Ok(Outcome::Ingested) => report.ingested.push(source),
+            Ok(Outcome::Updated) => report.updated.push(source),
+            Ok(Outcome::Unchanged) => report.unchanged.push(source),
+            Err(error) => report.failed.push((source, error)),
+        }
+    }
+    Ok(report)
+}
+
+/// What the documents of one call share.
+struct Ingest<'a> {
+    engine: &'a Engine,
+    caller: Caller,
+    signal: &'a Signal,
+    progress: Progress,
+}
+
+impl Ingest<'_> {
+    /// One document. The outer error is that of the call, the inner one that of the document.
+    async fn unit(&self, unit: Result<Unit>, documents: &[DocumentInput]) -> Result<(usize, Result<Outcome>)> {
+        let unit = unit?;
+        let position = unit.position();
+        let outcome = self.document(unit, &documents[position]).await;
+        match outcome {
+            Err(reason) if self.signal.is_cancelled() => Err(reason),
+            outcome => Ok((position, outcome)),
+        }
+    }
+
+    async fn document(&self, unit: Unit, document: &DocumentInput) -> Result<Outcome> {
+        let revision = self.revision(document);
+        let stored = self.engine.0.knowledge.borrow().document(&document.source).map(|stored| stored.revision.clone());
+        if stored.as_deref() == Some(&*revision) {
+            return Ok(Outcome::Unchanged);
+        }
+        let think = async {
+            let contribution = self.think(document, revision).await?;
+            Ok(Prepared::put(contribution, &document.text))
+        };
+        let prepared = self.signal.guard(think).await?;
+        self.report(document, Stage::Commit, 0, 1);
+        let turn = unit.commit_turn().await?;
+        self.engine.commit(prepared).await?;
+        drop(turn);
+        self.report(document, Stage::Commit, 1, 1);
+        Ok(if stored.is_some() { Outcome::Updated } else { Outcome::Ingested })
+    }
+
+    /// Over everything that the contribution depends on.
+    fn revision(&self, document: &DocumentInput) -> Rc<str> {
+        let reader = self.engine.reader(self.caller).id();
+        let metadata = format!("{:?}", document.metadata);
+        let excerpts = format!("{:?}", self.engine.0.options.excerpts);
+        revision(&[&document.text, &metadata, &reader, &excerpts]).into()
+    }
+
+    /// Splits, reads and embeds; changes nothing.
+    async fn think(&self, document: &DocumentInput, revision: Rc<str>) -> Result<Contribution> {
+        let Engine(inner) = self.engine;
+        let spans = match &inner.ports.splitter {
+            Some(splitter) => locate(&document.text, &splitter.split(&document.text)?)?,
+            None => split(&document.text, &inner.options.excerpts)?,
+        };
+        self.report(document, Stage::Excerpts, spans.len(), spans.len());
+        inner.ports.clock.yield_now().await;
+
+        let reading = self.read(document, &spans).await?;
+        inner.ports.clock.yield_now().await;
+
+        let mut contribution = assemble(document, revision, &spans, reading);
+        let texts = embedded_texts(&contribution);
+        let total = texts.len();
+        self.report(document, Stage::Embedding, 0, total);
+        let vectors = self.engine.embed(self.caller, texts).await?;
+        self.report(document, Stage::Embedding, total, total);
+        place_vectors(&mut contribution, vectors);
+        Ok(contribution)
+    }
+
+    async fn read(&self, document: &DocumentInput, spans: &[Span]) -> Result<Reading> {
+        let (progress, source) = (self.progress.clone(), document.source.clone());
+        let told = move |done, total| {
+            progress(IngestProgress { source: source.clone(), stage: Stage::Reading, done, total });
+        };
+        let excerpt = |span: &Span| ExcerptText {
+            text: document.text[span.bytes.clone()].into(),
+            headings: span.headings.clone(),
+            fence: span.fence.clone(),
+        };
+        let text = DocumentText {
+            source: document.source.clone(),
+            title: title(&document.text).unwrap_or_default().into(),
+            text: document.text.clone(),
+            excerpts: spans.iter().map(excerpt).collect(),
+        };
+        self.engine.reader(self.caller).read(text, Rc::new(told)).await
+    }
+
+    fn report(&self, document: &DocumentInput, stage: Stage, done: usize, total: usize) {
+        (self.progress)(IngestProgress { source: document.source.clone(), stage, done, total });
+    }
+}
+
+/// A contribution without its vectors.
+fn assemble(document: &DocumentInput, revision: Rc<str>, spans: &[Span], reading: Reading) -> Contribution {
+    let mut contribution = Contribution {
+        source: document.source.clone(),
+        revision,
+        metadata: document.metadata.clone(),
+        bytes: document.text.len() as u64,
+        excerpts: Vec::with_capacity(spans.len()),
+        entities: Vec::new(),
+        relationships: Vec::new(),
+        keywords: reading.keywords.into_iter().map(Rc::from).collect(),
+    };
+    for (span, read) in spans.iter().zip(reading.excerpts) {
+        add_excerpt(&mut contribution, &document.text[span.bytes.clone()], span, read);
+    }
+    contribution
+}
+
+fn add_excerpt(contribution: &mut Contribution, text: &str, span: &Span, read: ExcerptReading) {
+    let excerpt = contribution.excerpts.len() as u32;
+    let at = |ordinal: usize| Position { excerpt, ordinal: ordinal as u32 };
+    contribution.excerpts.push(Excerpt {
+        id: excerpt_id(text).into(),
+        text: text.into(),
+        start: span.start,
+        end: span.end,
+        headings: span.headings.clone(),
+        fence: span.fence.clone(),
+        summary: read.summary.into(),
+        vector: UnitVector::zero(0),
+    });
+    contribution.entities.extend(read.entities.into_iter().enumerate().map(|(ordinal, entity)| EntityMention {
+        at: at(ordinal),
+        name: entity.name.into(),
+        category: entity.category.into(),
+        description: entity.description.into(),
+        vector: UnitVector::zero(0),
+    }));
+    contribution.relationships.extend(read.relationships.into_iter().enumerate().map(|(ordinal, read)| {
+        RelationshipMention {
+            at: at(ordinal),
+            source: read.source.into(),
+            target: read.target.into(),
+            description: read.description.into(),
+            keywords: read.keywords.into(),
+            weight: Weight::from_f64(read.weight),
+            vector: UnitVector::zero(0),
+        }
+    }));
+}
+
+/// What is embedded, in the order in which [`place_vectors`] takes the vectors.
+fn embedded_texts(contribution: &Contribution) -> Vec<String> {
+    let excerpts = contribution.excerpts.iter().map(|excerpt| {
+        let path = excerpt.headings.join(" > ");
+        let summary = if *excerpt.summary == *path { "" } else { &*excerpt.summary };
+        [&*path, summary, &*excerpt.text].join("\n").trim().to_owned()
+    });
+    let entities = contribution.entities.iter().map(|mention| format!("{}\n{}", mention.name, mention.description));
+    let relationships = contribution.relationships.iter().map(|mention| {
+        format!("{}\n{}\n{}\n{}", mention.keywords, mention.source, mention.target, mention.description)
+    });
+    excerpts.chain(entities).chain(relationships).collect()
+}
+
+fn place_vectors(contribution: &mut Contribution, vectors: Vec<UnitVector>) {
+    let places = (contribution.excerpts.iter_mut().map(|excerpt| &mut excerpt.vector))
+        .chain(contribution.entities.iter_mut().map(|mention| &mut mention.vector))
+        .chain(contribution.relationships.iter_mut().map(|mention| &mut mention.vector));
+    places.zip(vectors).for_each(|(place, vector)| *place = vector);
+}

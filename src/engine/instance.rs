@@ -1,0 +1,227 @@
+//! One open knowledge base: its stores, its models, its queue.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
+
+use super::{
+    cache::{Cache, CacheLimits, CacheStats},
+    limits::{CallGate, Caller, GateLimits},
+    models::{CallLimits, LimitedEmbeddingModel, LimitedLanguageModel},
+    queue::{Queue, QueueLimits, QueueStats},
+    signal::Signal,
+};
+use crate::{
+    builtin::ExtractiveReader,
+    port::{Clock, EmbeddingModel, Epoch, LanguageModel, Reader, Storage},
+    prompt::{self, PromptedReader},
+    record::{Result, UnitVector},
+    store::{KnowledgeBase, KnowledgeBaseOptions},
+    text::ExcerptOptions,
+};
+
+/// What a host supplies.
+pub struct Ports {
+    /// Where the knowledge base is kept.
+    pub storage: Rc<dyn Storage>,
+    /// Time.
+    pub clock: Rc<dyn Clock>,
+    /// Who reads and answers; the built-in extractive reader if there is none.
+    pub llm: Option<Rc<dyn LanguageModel>>,
+    /// Who embeds; everything is found lexically if there is none.
+    pub embedder: Option<Rc<dyn EmbeddingModel>>,
+    /// Splits a text into excerpts in place of [`Options::excerpts`].
+    pub splitter: Option<Rc<dyn Splitter>>,
+    /// Told what happens, in commit order, while nothing is borrowed.
+    pub listener: Rc<dyn Fn(Event)>,
+}
+
+/// The user's own way to split a document.
+pub trait Splitter {
+    /// The texts of the excerpts in the order of the source.
+    fn split(&self, text: &str) -> Result<Vec<String>>;
+}
+
+/// How an instance works.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How documents are split.
+    pub excerpts: ExcerptOptions,
+    /// What the queue lets through.
+    pub queue: QueueLimits,
+    /// Calls to the language model.
+    pub llm: GateLimits,
+    /// Calls to the embedding model.
+    pub embedder: GateLimits,
+    /// Milliseconds after which a call to a model is given up.
+    pub model_timeout: f64,
+    /// What each of the two caches keeps.
+    pub cache: CacheLimits,
+    /// The most bytes of a document.
+    pub document_bytes: usize,
+    /// Whether names that differ only in form are one entity.
+    pub resolve_entities: bool,
+    /// How much the ranking by vectors counts against the lexical one, which counts 1.
+    pub vector_weight: f64,
+    /// What a language model is told.
+    pub prompts: prompt::Options,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// This instance has committed.
+    Commit {
+        /// The epoch since then.
+        epoch: Epoch,
+        /// The document that was written or removed, unless it was a rule.
+        source: Option<Rc<str>>,
+    },
+    /// Another instance on the same storage has committed, and this one has followed.
+    RemoteCommit {
+        /// The epoch since then.
+        epoch: Epoch,
+    },
+}
+
+/// An open knowledge base. Cheap to clone; all clones are the same one.
+///
+/// A future of one of its methods is to be run to its end: cancel through its [`Signal`]. What
+/// comes before a commit is dropped then; the commit itself is not.
+#[derive(Clone)]
+pub struct Engine(pub(super) Rc<Inner>);
+
+pub(super) struct Inner {
+    pub ports: Ports,
+    pub options: Options,
+    pub queue: Queue,
+    pub knowledge: RefCell<KnowledgeBase>,
+    /// The epoch that `knowledge` stands at.
+    pub epoch: Cell<Epoch>,
+    completions: Rc<CallLimits<Rc<str>>>,
+    embeddings: Rc<CallLimits<Rc<[f32]>>>,
+    extractive: Rc<dyn Reader>,
+    next_caller: Cell<Caller>,
+}
+
+/// Counts, as they are now.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stats {
+    /// Commits that the storage has seen.
+    pub epoch: Epoch,
+    /// Documents.
+    pub documents: usize,
+    /// Excerpts; one that documents share counts once.
+    pub excerpts: usize,
+    /// Entities, those included that no document describes.
+    pub entities: usize,
+    /// Relationships.
+    pub relationships: usize,
+    /// Vectors that are searched.
+    pub vectors: usize,
+    /// Bytes that the knowledge base holds, estimated.
+    pub bytes: usize,
+    /// Kept completions.
+    pub completions: CacheStats,
+    /// Kept embeddings.
+    pub embeddings: CacheStats,
+    /// Calls.
+    pub queue: QueueStats,
+}
+
+impl Engine {
+    /// Opens the knowledge base that the storage holds.
+    pub async fn open(ports: Ports, options: Options) -> Result<Engine> {
+        options.excerpts.check()?;
+        let dimensions = ports.embedder.as_ref().map_or(0, |embedder| embedder.dimensions());
+        let knowledge =
+            KnowledgeBase::new(KnowledgeBaseOptions { dimensions, resolve_entities: options.resolve_entities });
+        let gate = |limits: GateLimits| CallGate::new(limits, ports.clock.clone());
+        let completions = Rc::new(CallLimits {
+            gate: gate(options.llm),
+            cache: Cache::new(options.cache),
+            clock: ports.clock.clone(),
+            timeout: options.model_timeout,
+        });
+        let embeddings = Rc::new(CallLimits {
+            gate: gate(options.embedder),
+            cache: Cache::new(options.cache),
+            clock: ports.clock.clone(),
+            timeout: options.model_timeout,
+        });
+        let extractive = Rc::new(ExtractiveReader::new(ports.embedder.clone()));
+        let engine = Engine(Rc::new(Inner {
+            queue: Queue::new(options.queue),
+            knowledge: RefCell::new(knowledge),
+            epoch: Cell::new(0),
+            completions,
+            embeddings,
+            extractive,
+            next_caller: Cell::default(),
+            ports,
+            options,
+        }));
+        engine.load().await?;
+        Ok(engine)
+    }
+
+    /// Counts, as they are now.
+    pub fn stats(&self) -> Stats {
+        let counts = self.0.knowledge.borrow().counts();
+        Stats {
+            epoch: self.0.epoch.get(),
+            documents: counts.documents,
+            excerpts: counts.excerpts,
+            entities: counts.entities,
+            relationships: counts.relationships,
+            vectors: counts.vectors,
+            bytes: counts.bytes,
+            completions: self.0.completions.cache.stats(),
+            embeddings: self.0.embeddings.cache.stats(),
+            queue: self.0.queue.stats(),
+        }
+    }
+
+    /// Refuses new calls and waits for those under way; with `force`, cancels them first.
+    pub async fn close(&self, force: bool) -> Result<()> {
+        if force { self.0.queue.close_forced() } else { self.0.queue.close() }.await;
+        self.0.ports.storage.close().await
+    }
+
+    /// A name for one call among those that share the models' limits.
+    pub(super) fn new_caller(&self) -> Caller {
+        let caller = self.0.next_caller.get();
+        self.0.next_caller.set(caller + 1);
+        caller
+    }
+
+    /// Who reads and answers for this caller.
+    pub(super) fn reader(&self, caller: Caller) -> Rc<dyn Reader> {
+        match &self.0.ports.llm {
+            None => self.0.extractive.clone(),
+            Some(llm) => {
+                let limited = LimitedLanguageModel::new(llm.clone(), self.0.completions.clone(), caller);
+                Rc::new(PromptedReader::new(Rc::new(limited), self.0.options.prompts.clone()))
+            }
+        }
+    }
+
+    /// The vectors of texts, zero vectors if nobody embeds.
+    pub(super) async fn embed(&self, caller: Caller, texts: Vec<String>) -> Result<Vec<UnitVector>> {
+        let Some(embedder) = &self.0.ports.embedder else {
+            return Ok(vec![UnitVector::zero(0); texts.len()]);
+        };
+        let limited = LimitedEmbeddingModel::new(embedder.clone(), self.0.embeddings.clone(), caller);
+        let vectors = limited.embed(texts).await?;
+        vectors.iter().map(|vector| UnitVector::from_f32(vector)).collect()
+    }
+
+    /// Waits for the right to read, then does so under the signal.
+    pub(super) async fn reading<T>(&self, signal: &Signal, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let reading = self.0.queue.read(signal)?.await?;
+        let result = signal.guard(work).await;
+        drop(reading);
+        result
+    }
+}

@@ -1,0 +1,86 @@
+//! `AbortSignal` in both directions: ours to a callback, the caller's to us.
+
+use std::future::Future;
+
+use js_sys::Function;
+use wasm_bindgen::prelude::*;
+
+use crate::engine::Signal;
+
+#[wasm_bindgen]
+extern "C" {
+    type AbortController;
+    #[wasm_bindgen(constructor)]
+    fn new() -> AbortController;
+    #[wasm_bindgen(method, getter)]
+    fn signal(this: &AbortController) -> JsValue;
+    #[wasm_bindgen(method)]
+    fn abort(this: &AbortController);
+
+    #[wasm_bindgen(js_name = AbortSignal)]
+    type AbortSignal;
+    #[wasm_bindgen(method, getter, structural)]
+    fn aborted(this: &AbortSignal) -> bool;
+    #[wasm_bindgen(method, structural, js_name = addEventListener)]
+    fn add_event_listener(this: &AbortSignal, event: &str, listener: &Function);
+    #[wasm_bindgen(method, structural, js_name = removeEventListener)]
+    fn remove_event_listener(this: &AbortSignal, event: &str, listener: &Function);
+}
+
+/// Aborts when dropped before it is told that the work has ended.
+struct AbortOnDrop(Option<AbortController>);
+
+impl AbortOnDrop {
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        if let Some(controller) = &self.0 {
+            controller.abort();
+        }
+    }
+}
+
+/// Gives `start` an `AbortSignal` that fires if the returned future is dropped before it is ready.
+pub fn with_abort<F: Future>(start: impl FnOnce(JsValue) -> F) -> impl Future<Output = F::Output> {
+    let controller = AbortController::new();
+    let work = start(controller.signal());
+    let guard = AbortOnDrop(Some(controller));
+    async move {
+        let output = work.await;
+        guard.disarm();
+        output
+    }
+}
+
+/// Our signal for the caller's `AbortSignal` (or for none). The listener is taken off again when
+/// the returned guard is dropped: a long-lived signal does not collect listeners.
+pub fn signal_from(value: &JsValue) -> (Signal, impl Drop + 'static) {
+    let signal = Signal::new();
+    let mut listening = Listening(None);
+    if value.is_object() {
+        let source: AbortSignal = value.clone().unchecked_into();
+        if source.aborted() {
+            signal.cancel();
+        } else {
+            let cancel = signal.clone();
+            let listener = Closure::<dyn FnMut()>::new(move || cancel.cancel());
+            source.add_event_listener("abort", listener.as_ref().unchecked_ref());
+            listening.0 = Some((source, listener));
+        }
+    }
+    (signal, listening)
+}
+
+struct Listening(Option<(AbortSignal, Closure<dyn FnMut()>)>);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        if let Some((source, listener)) = &self.0 {
+            source.remove_event_listener("abort", listener.as_ref().unchecked_ref());
+        }
+    }
+}

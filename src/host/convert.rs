@@ -1,0 +1,88 @@
+//! Values and errors between JavaScript and the core.
+
+use serde::{Serialize, de::DeserializeOwned};
+use wasm_bindgen::prelude::*;
+
+use crate::record::{Code, Error, Result};
+
+#[wasm_bindgen]
+extern "C" {
+    /// What a thrown value may carry. Everything is optional: anything can be thrown.
+    type Thrown;
+    #[wasm_bindgen(method, getter, structural)]
+    fn name(this: &Thrown) -> JsValue;
+    #[wasm_bindgen(method, getter, structural)]
+    fn message(this: &Thrown) -> JsValue;
+    #[wasm_bindgen(method, getter, structural)]
+    fn code(this: &Thrown) -> JsValue;
+    #[wasm_bindgen(method, getter, structural)]
+    fn status(this: &Thrown) -> JsValue;
+    #[wasm_bindgen(method, getter, structural, js_name = retryAfter)]
+    fn retry_after(this: &Thrown) -> JsValue;
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorFields<'a> {
+    code: &'static str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<f64>,
+}
+
+/// Plain fields `{ code, message, status?, retryAfter? }`, from which the package makes its
+/// `SmolRagError`.
+pub fn error_to_js(error: &Error) -> JsValue {
+    let fields = ErrorFields {
+        code: error.code.as_str(),
+        message: &error.message,
+        status: error.status,
+        retry_after: error.retry_after,
+    };
+    to_js(&fields).unwrap_or_else(|_| JsValue::from_str(&error.message))
+}
+
+/// What a user's callback threw or rejected with. One of our own codes is kept; `fallback` is the
+/// code of anything else.
+pub fn error_from_js(thrown: &JsValue, fallback: Code) -> Error {
+    if !thrown.is_object() {
+        let text = thrown.as_string().unwrap_or_else(|| format!("{thrown:?}"));
+        return Error::new(fallback, text);
+    }
+    let thrown: &Thrown = thrown.unchecked_ref();
+    let name = thrown.name().as_string().unwrap_or_default();
+    let message = thrown.message().as_string().unwrap_or_default();
+    let code = thrown.code().as_string().and_then(|code| Code::parse(&code)).unwrap_or(match name.as_str() {
+        "QuotaExceededError" => Code::StorageQuota,
+        _ => fallback,
+    });
+    let message = match (name.as_str(), message.as_str()) {
+        ("", "") => "a callback failed without saying why".to_owned(),
+        ("" | "Error", text) => text.to_owned(),
+        (name, "") => name.to_owned(),
+        (name, text) => format!("{name}: {text}"),
+    };
+    Error {
+        code,
+        message,
+        status: thrown.status().as_f64().filter(|status| (100.0..600.0).contains(status)).map(|status| status as u16),
+        retry_after: thrown.retry_after().as_f64().filter(|seconds| *seconds >= 0.0),
+    }
+}
+
+/// A value of the core as plain JavaScript: objects, arrays, strings, numbers; absent is `undefined`.
+pub fn to_js(value: &impl Serialize) -> Result<JsValue> {
+    let serializer = serde_wasm_bindgen::Serializer::new().serialize_maps_as_objects(true);
+    value.serialize(&serializer).map_err(|error| Error::new(Code::Internal, error.to_string()))
+}
+
+/// An argument of a call; `what` names it in the error. `undefined` and `null` give the default.
+pub fn from_js<T: DeserializeOwned + Default>(what: &str, value: &JsValue) -> Result<T> {
+    if value.is_undefined() || value.is_null() {
+        return Ok(T::default());
+    }
+    serde_wasm_bindgen::from_value(value.clone())
+        .map_err(|error| Error::invalid(format!("{what}: {}", error.to_string().trim_start_matches("Error: "))))
+}

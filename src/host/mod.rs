@@ -1,0 +1,17 @@
+//! What meets the outside: JavaScript callbacks, IndexedDB, timers. Compiled for wasm only.
+//!
+//! Nothing here decides anything; it implements the traits of [`port`](crate::port) and converts.
+
+mod abort;
+mod clock;
+mod convert;
+mod indexed_db;
+mod model;
+mod storage;
+
+pub use abort::{signal_from, with_abort};
+pub use clock::HostClock;
+pub use convert::{error_from_js, error_to_js, from_js, to_js};
+pub use indexed_db::IndexedDbStorage;
+pub use model::{JsEmbeddingModel, JsLanguageModel};
+pub use storage::JsStorage;

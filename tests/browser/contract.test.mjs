@@ -1,0 +1,38 @@
+import { fileURLToPath } from "node:url";
+import { after, before, test } from "node:test";
+
+import { contract } from "../contract/contract.mjs";
+import { launch } from "../support/browser.mjs";
+import { serve } from "../support/server.mjs";
+
+const folder = (path) => fileURLToPath(new URL(path, import.meta.url));
+let server;
+let browser;
+let page;
+
+before(async () => {
+  server = await serve({ "/pkg/": folder("../../pkg"), "/contract/": folder("../contract"), "/": folder(".") });
+  browser = await launch();
+  page = await browser.newPage();
+  await page.goto(`${server.url}/contract.html`);
+  await page.waitForFunction(() => globalThis.cases !== undefined);
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+// The names are the same here; the cases themselves run in the page.
+for (const name of Object.keys(contract({ indexedDB: true }))) {
+  test(name, async () => {
+    const failure = await page.evaluate(async (name) => {
+      try {
+        await globalThis.cases[name]();
+      } catch (error) {
+        return String(error.stack ?? error);
+      }
+    }, name);
+    if (failure) throw new Error(failure);
+  });
+}

@@ -1,0 +1,45 @@
+// Builds the npm package into pkg/: the core to wasm, the hand-written entries beside it, the
+// manifest completed from pkg.json. Prints the size of the wasm and fails past the budget.
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { brotliCompressSync, gzipSync } from "node:zlib";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const pkg = join(root, "pkg");
+const run = (command, ...args) => execFileSync(command, args, { cwd: root, stdio: "inherit" });
+
+function compileCore() {
+  run("cargo", "build", "--quiet", "--release", "--lib", "--target", "wasm32-unknown-unknown");
+  const built = join(process.env.CARGO_TARGET_DIR, "wasm32-unknown-unknown/release/smolrag.wasm");
+  run("wasm-bindgen", built, "--target", "web", "--out-dir", join(pkg, "wasm"), "--out-name", "smolrag");
+  const wasm = join(pkg, "wasm/smolrag_bg.wasm");
+  // The features are those that rustc emits; wasm-opt must be told of each.
+  run("wasm-opt", "-O3", "--enable-simd", "--enable-bulk-memory", "--enable-nontrapping-float-to-int",
+    "--enable-sign-ext", "--enable-mutable-globals", "--enable-reference-types", "--enable-multivalue",
+    wasm, "-o", wasm);
+  return wasm;
+}
+
+function completeManifest() {
+  const manifest = JSON.parse(readFileSync(join(root, "pkg.json"), "utf8"));
+  const version = /^version = "(.+)"/m.exec(readFileSync(join(root, "Cargo.toml"), "utf8"))[1];
+  writeFileSync(join(pkg, "package.json"), JSON.stringify({ name: manifest.name, version, ...manifest }, null, 2) + "\n");
+}
+
+function reportSize(wasm) {
+  const bytes = readFileSync(wasm);
+  const size = { raw: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length, brotli: brotliCompressSync(bytes).length };
+  const budget = JSON.parse(readFileSync(join(root, "tools/size-budget.json"), "utf8"));
+  console.log(`wasm: ${size.raw} bytes, ${size.gzip} gzip, ${size.brotli} brotli (budget: ${budget.gzip} gzip)`);
+  if (size.gzip > budget.gzip) throw new Error(`the wasm is ${size.gzip - budget.gzip} bytes over its gzip budget (tools/size-budget.json)`);
+}
+
+rmSync(pkg, { recursive: true, force: true });
+mkdirSync(pkg);
+const wasm = compileCore();
+run("tsc", "--project", "tsconfig.json");
+completeManifest();
+for (const file of ["README.md", "LICENSE"]) cpSync(join(root, file), join(pkg, file));
+reportSize(wasm);
