@@ -3,12 +3,20 @@
 //!
 //! Nothing here knows a store or a model.
 
+mod blocks;
+mod excerpts;
+mod markdown;
 mod script;
 mod sentences;
 mod terms;
 mod tokens;
+mod utf16;
+mod windows;
 
+pub use excerpts::{ExcerptOptions, Span, Strategy, locate, split};
+pub use markdown::{Mark, MarkKind, marks, plain, title};
 pub use script::{fold_width, is_unspaced};
 pub use sentences::sentences;
 pub use terms::{Term, stem, terms, words};
 pub use tokens::estimate_tokens;
+pub use utf16::{Utf16Index, utf16_length};

@@ -1,0 +1,290 @@
+//! Excerpts: the passages that a document is split into.
+
+use std::ops::{Range, RangeInclusive};
+use std::rc::Rc;
+
+use super::blocks::{Block, Headings, outline, trim};
+use super::markdown::{body_start, lines};
+use super::utf16::Utf16Index;
+use super::windows::{Whole, windows};
+use crate::record::{Error, Result};
+
+/// Along what a document is split.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// Along its blocks and headings.
+    #[default]
+    Markdown,
+    /// Between words.
+    Words,
+    /// Between characters, as readers know them.
+    Characters,
+}
+
+/// How documents are split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExcerptOptions {
+    /// The most that an excerpt holds, in UTF-16 units.
+    pub size: usize,
+    /// The most that an excerpt repeats of the one before, in UTF-16 units.
+    pub overlap: usize,
+    /// Along what to split.
+    pub strategy: Strategy,
+}
+
+impl Default for ExcerptOptions {
+    fn default() -> Self {
+        ExcerptOptions { size: 1200, overlap: 100, strategy: Strategy::Markdown }
+    }
+}
+
+/// An excerpt in its source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Where it stands, in bytes.
+    pub bytes: Range<usize>,
+    /// Where it begins, in UTF-16 units.
+    pub start: u32,
+    /// Where it ends, in UTF-16 units.
+    pub end: u32,
+    /// The headings above its beginning, outermost first.
+    pub headings: Rc<[Rc<str>]>,
+    /// The line that opens the code block that it is cut out of.
+    pub fence: Option<Rc<str>>,
+}
+
+impl ExcerptOptions {
+    /// Refuses sizes that no text or no model can do with.
+    pub fn check(&self) -> Result<()> {
+        if !(64..=100_000).contains(&self.size) {
+            return Err(Error::invalid(format!(
+                "excerpts.size must be 64 to 100,000 characters, not {}",
+                self.size
+            )));
+        }
+        if self.overlap >= self.size / 2 {
+            return Err(Error::invalid(format!(
+                "excerpts.overlap must be less than half of excerpts.size ({}), not {}",
+                self.size, self.overlap
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// Splits a document. Excerpts come in the order of the document, none longer than
+/// [`ExcerptOptions::size`], none blank, none with white space at its ends.
+///
+/// By [`Strategy::Markdown`] every character that is not white space is in an excerpt, in a heading
+/// above one, in a thematic break, or in the fence of a code block that had to be cut. By the
+/// others it is in an excerpt.
+///
+/// # Errors
+/// [`Code::InvalidArgument`](crate::record::Code::InvalidArgument) if the options are out of range.
+pub fn split(text: &str, options: &ExcerptOptions) -> Result<Vec<Span>> {
+    options.check()?;
+    let units = index(text)?;
+    let outline = outline(text);
+    let whole = match options.strategy {
+        Strategy::Markdown => {
+            return Ok(Splitter { text, units, options: *options }.split(outline.blocks));
+        }
+        Strategy::Words => Whole::Words,
+        Strategy::Characters => Whole::Clusters,
+    };
+    let all = body_start(text)..text.len();
+    let windows = windows(text, all, (options.size, options.overlap), whole);
+    let span = |bytes: Range<usize>| {
+        let headings = outline.headings_at(bytes.start);
+        Span::new(bytes, headings, None, &units)
+    };
+    Ok(windows.into_iter().map(span).collect())
+}
+
+/// Finds the excerpts that the user made of a document, in their order: each behind the beginning
+/// of the one before. Blank ones are left out.
+///
+/// # Errors
+/// [`Code::InvalidArgument`](crate::record::Code::InvalidArgument) if one does not stand in the text.
+pub fn locate(text: &str, pieces: &[String]) -> Result<Vec<Span>> {
+    let units = index(text)?;
+    let outline = outline(text);
+    let mut spans: Vec<Span> = Vec::new();
+    for (number, piece) in pieces.iter().enumerate().filter(|(_, piece)| !piece.trim().is_empty()) {
+        let last = spans.last().map(|span| span.bytes.start);
+        let Some(start) = find_behind(text, last, piece) else {
+            let beginning: String = piece.chars().take(40).collect();
+            return Err(Error::invalid(format!(
+                "excerpt {number} ({beginning:?}) does not stand in its document behind the \
+                 excerpt before it; give slices of the text, in their order"
+            )));
+        };
+        let bytes = start..start + piece.len();
+        spans.push(Span::new(bytes, outline.headings_at(start), None, &units));
+    }
+    Ok(spans)
+}
+
+/// Where the piece stands behind a position, else at it: equal pieces in a row are taken for
+/// passages that recur.
+fn find_behind(text: &str, last: Option<usize>, piece: &str) -> Option<usize> {
+    let last_length = last.and_then(|last| text[last..].chars().next()).map_or(0, char::len_utf8);
+    let behind = last.unwrap_or(0) + last_length;
+    let found = text[behind..].find(piece).map(|at| behind + at);
+    found.or_else(|| last.filter(|last| text[*last..].starts_with(piece)))
+}
+
+fn index(text: &str) -> Result<Utf16Index<'_>> {
+    if u32::try_from(text.len()).is_err() {
+        return Err(Error::invalid("a document must be smaller than 4 GB"));
+    }
+    Ok(Utf16Index::new(text))
+}
+
+impl Span {
+    fn new(
+        bytes: Range<usize>,
+        headings: Headings,
+        fence: Option<Rc<str>>,
+        units: &Utf16Index<'_>,
+    ) -> Self {
+        let (start, end) = (units.offset(bytes.start) as u32, units.offset(bytes.end) as u32);
+        Span { bytes, start, end, headings, fence }
+    }
+}
+
+/// Neighbours are packed up to this part of the size only. A block by itself may fill all of it.
+const PACKED: usize = 4;
+
+/// A block or a part of one, no longer than an excerpt may be.
+struct Piece {
+    bytes: Range<usize>,
+    section: usize,
+    headings: Headings,
+    /// How much is torn by cutting before it.
+    depth: usize,
+    fence: Option<Rc<str>>,
+    /// Whether it leads over to what follows.
+    introduces: bool,
+}
+
+struct Splitter<'t> {
+    text: &'t str,
+    units: Utf16Index<'t>,
+    options: ExcerptOptions,
+}
+
+impl Splitter<'_> {
+    fn split(&self, blocks: Vec<Block>) -> Vec<Span> {
+        let pieces: Vec<Piece> = blocks.into_iter().flat_map(|block| self.cut(block)).collect();
+        let packs = self.pack(&pieces, self.options.size / PACKED);
+        let span = |pack: &[Piece]| {
+            let Piece { headings, fence, .. } = &pack[0];
+            Span::new(bytes_of(pack), headings.clone(), fence.clone(), &self.units)
+        };
+        packs.into_iter().map(span).collect()
+    }
+
+    /// A block as pieces that fit.
+    fn cut(&self, block: Block) -> Vec<Piece> {
+        let bounds = (self.options.size, self.options.overlap);
+        let (parts, fence) = if self.units.length(&block.bytes) <= self.options.size {
+            (vec![block.bytes], None)
+        } else if let Some(code) = block.code.clone() {
+            (self.cut_code(code.lines), Some(code.fence))
+        } else {
+            (windows(self.text, block.bytes, bounds, Whole::Sentences), None)
+        };
+        let is_code = block.code.is_some();
+        let piece = |bytes: Range<usize>| Piece {
+            introduces: !is_code && introduces(&self.text[bytes.clone()]),
+            section: block.section,
+            headings: block.headings.clone(),
+            depth: block.depth,
+            fence: fence.clone(),
+            bytes,
+        };
+        parts.into_iter().map(piece).collect()
+    }
+
+    /// Code as runs of lines, cut where it pauses: at best before a line without indentation that
+    /// follows a blank one.
+    fn cut_code(&self, code: Range<usize>) -> Vec<Range<usize>> {
+        let mut pieces = Vec::new();
+        let mut follows_blank = false;
+        for line in lines(&self.text[..code.end], code.start) {
+            let bytes = trim(self.text, line.clone());
+            if bytes.is_empty() {
+                follows_blank = true;
+                continue;
+            }
+            let depth = 2 * usize::from(bytes.start > line.start) + usize::from(!follows_blank);
+            follows_blank = false;
+            let parts = windows(self.text, bytes, (self.options.size, 0), Whole::Words);
+            pieces.extend(parts.into_iter().map(|bytes| Piece {
+                bytes,
+                section: 0,
+                headings: Rc::new([]),
+                depth,
+                fence: None,
+                introduces: false,
+            }));
+        }
+        self.pack(&pieces, self.options.size).into_iter().map(bytes_of).collect()
+    }
+
+    /// Packs neighbours of one section together, up to so many units; what leads over to its
+    /// neighbour goes with it as long as an excerpt may hold both.
+    fn pack<'p>(&self, pieces: &'p [Piece], target: usize) -> Vec<&'p [Piece]> {
+        let mut packs = Vec::new();
+        let mut rest = pieces;
+        while let [first, ..] = rest {
+            let joins = |count: usize, most: usize| {
+                rest.get(count).is_some_and(|next| first.goes_with(next))
+                    && self.units.length(&bytes_of(&rest[..=count])) <= most
+            };
+            let mut least = 1;
+            while rest[least - 1].introduces && joins(least, self.options.size) {
+                least += 1;
+            }
+            let mut count = least;
+            while joins(count, target) {
+                count += 1;
+            }
+            if joins(count, usize::MAX) {
+                count = self.best_end(rest, least..=count, target);
+            }
+            let (pack, others) = rest.split_at(count);
+            packs.push(pack);
+            rest = others;
+        }
+        packs
+    }
+
+    /// How many pieces a pack holds that could hold more of its section: up to the last of the
+    /// places that tear least, among those that leave it at least half full.
+    fn best_end(&self, rest: &[Piece], counts: RangeInclusive<usize>, target: usize) -> usize {
+        let most = *counts.end();
+        let half_full = |&count: &usize| 2 * self.units.length(&bytes_of(&rest[..count])) >= target;
+        let torn = |&count: &usize| (rest[count - 1].introduces, rest[count].depth);
+        counts.rev().take_while(half_full).min_by_key(torn).unwrap_or(most)
+    }
+}
+
+impl Piece {
+    fn goes_with(&self, next: &Piece) -> bool {
+        self.section == next.section && self.fence.is_none() && next.fence.is_none()
+    }
+}
+
+fn bytes_of(pieces: &[Piece]) -> Range<usize> {
+    pieces[0].bytes.start..pieces[pieces.len() - 1].bytes.end
+}
+
+/// Whether a paragraph leads over to the list, table or code below it: it ends in a colon, or all
+/// of it is strong.
+fn introduces(paragraph: &str) -> bool {
+    let strong = paragraph.strip_prefix("**").and_then(|rest| rest.strip_suffix("**"));
+    paragraph.trim_end_matches(['*', '_']).ends_with([':', '：'])
+        || strong.is_some_and(|words| !words.contains("**"))
+}

@@ -1,0 +1,352 @@
+//! What markdown says beside its words: marks of emphasis, a title, the text without its markup.
+
+use std::ops::Range;
+
+use pulldown_cmark::{Event, LinkType, OffsetIter, Options, Parser, Tag, TagEnd};
+
+/// What a [`Mark`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MarkKind {
+    /// A heading of any level.
+    Heading,
+    /// Code within a line.
+    CodeSpan,
+    /// Strong emphasis: bold.
+    Strong,
+    /// Emphasis: italics.
+    Emphasis,
+    /// The text of a link. An address that stands for itself is none.
+    LinkText,
+}
+
+/// A stretch of text that its author singled out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// How it is singled out.
+    pub kind: MarkKind,
+    /// Its text, without markup, white space collapsed.
+    pub text: String,
+    /// Where it stands with its markup, in bytes.
+    pub at: Range<usize>,
+}
+
+/// CommonMark with what GitHub adds, and attributes behind headings.
+///
+/// Front matter is not among them: the parser would take any two rules of a document for it.
+/// [`front_matter`] reads it.
+pub(super) fn events(markdown: &str) -> OffsetIter<'_> {
+    let options = Options::ENABLE_TABLES
+        | Options::ENABLE_FOOTNOTES
+        | Options::ENABLE_STRIKETHROUGH
+        | Options::ENABLE_TASKLISTS
+        | Options::ENABLE_HEADING_ATTRIBUTES;
+    Parser::new_ext(markdown, options).into_offset_iter()
+}
+
+/// The block of metadata that a document may begin with.
+pub(super) struct FrontMatter<'t> {
+    /// From the opening to the closing delimiter, in bytes.
+    pub all: Range<usize>,
+    /// The lines between the delimiters, in bytes.
+    pub lines: Range<usize>,
+    /// The value of its `title`, without quotes.
+    pub title: Option<&'t str>,
+    /// Whether it says anything beside the title.
+    pub says_more: bool,
+}
+
+/// Reads YAML between lines of `---` or TOML between lines of `+++` at the beginning of a text; a
+/// byte order mark may precede it.
+pub(super) fn front_matter(text: &str) -> Option<FrontMatter<'_>> {
+    let start = body_start(text);
+    let mut lines = lines(text, start);
+    let fence = text[lines.next()?].trim_end();
+    if !matches!(fence, "---" | "+++") {
+        return None;
+    }
+    let mut found = FrontMatter { all: start..start, lines: 0..0, title: None, says_more: false };
+    for line in lines {
+        let content = text[line.clone()].trim_end();
+        if found.lines.end == 0 {
+            // A blank first line makes it a rule above text.
+            if content.is_empty() {
+                return None;
+            }
+            found.lines = line.start..line.start;
+        }
+        if content == fence || (fence == "---" && content == "...") {
+            found.all.end = line.end;
+            return Some(found);
+        }
+        found.lines.end = line.end;
+        match title_value(content) {
+            Some(title) if found.title.is_none() => found.title = Some(title),
+            _ => found.says_more |= !content.trim().is_empty(),
+        }
+    }
+    None
+}
+
+fn title_value(line: &str) -> Option<&str> {
+    let value = line.strip_prefix("title")?.trim_start().strip_prefix([':', '='])?.trim();
+    let unquoted = value.trim_matches(['"', '\'']).trim();
+    // What YAML spreads over several lines is left with the rest of the front matter.
+    (!unquoted.is_empty() && !value.starts_with(['|', '>'])).then_some(unquoted)
+}
+
+/// Where a text begins, behind its byte order mark.
+pub(super) fn body_start(text: &str) -> usize {
+    text.len() - text.strip_prefix('\u{FEFF}').unwrap_or(text).len()
+}
+
+/// The lines from a position on, each with its line break, in bytes.
+pub(super) fn lines(text: &str, from: usize) -> impl Iterator<Item = Range<usize>> {
+    let mut at = from;
+    text[from..].split_inclusive('\n').map(move |line| {
+        let start = at;
+        at += line.len();
+        start..at
+    })
+}
+
+/// Gathers the plain text of inline events: breaks become spaces, images their description.
+#[derive(Default)]
+pub(super) struct PlainText(String);
+
+impl PlainText {
+    pub(super) fn read(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Text(text) | Event::Code(text) => self.0.push_str(text),
+            Event::SoftBreak | Event::HardBreak => self.0.push(' '),
+            _ => {}
+        }
+    }
+
+    /// The text so far, white space collapsed.
+    pub(super) fn finish(&self) -> String {
+        collapse(&self.0)
+    }
+}
+
+fn collapse(text: &str) -> String {
+    let mut collapsed = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !collapsed.is_empty() {
+            collapsed.push(' ');
+        }
+        collapsed.push_str(word);
+    }
+    collapsed
+}
+
+/// Everything that the author of a markdown text singled out, in the order of the text, the outer
+/// mark before one within it. Code blocks and front matter hold none.
+pub fn marks(text: &str) -> Vec<Mark> {
+    let start = content_start(text);
+    let mut marks = Vec::new();
+    let mut inline = PlainText::default();
+    // What is not closed yet: its place in `marks`, if it is one, and where its text begins.
+    let mut open: Vec<(Option<usize>, usize)> = Vec::new();
+    for (event, at) in events(&text[start..]) {
+        let at = start + at.start..start + at.end;
+        match &event {
+            Event::Start(Tag::Link { link_type: LinkType::Autolink | LinkType::Email, .. }) => {
+                open.push((None, inline.0.len()));
+            }
+            Event::Start(tag) => {
+                if let Some(kind) = opens_mark(tag) {
+                    open.push((Some(marks.len()), inline.0.len()));
+                    marks.push(Mark { kind, text: String::new(), at });
+                }
+            }
+            Event::End(TagEnd::Heading(_) | TagEnd::Strong | TagEnd::Emphasis | TagEnd::Link) => {
+                if let Some((Some(mark), from)) = open.pop() {
+                    marks[mark].text = collapse(&inline.0[from..]);
+                }
+            }
+            Event::Code(code) => {
+                marks.push(Mark { kind: MarkKind::CodeSpan, text: collapse(code), at });
+                inline.read(&event);
+            }
+            _ => inline.read(&event),
+        }
+        if open.is_empty() {
+            inline.0.clear();
+        }
+    }
+    marks.retain(|mark| !mark.text.is_empty());
+    marks
+}
+
+fn opens_mark(tag: &Tag<'_>) -> Option<MarkKind> {
+    match tag {
+        Tag::Heading { .. } => Some(MarkKind::Heading),
+        Tag::Strong => Some(MarkKind::Strong),
+        Tag::Emphasis => Some(MarkKind::Emphasis),
+        Tag::Link { .. } => Some(MarkKind::LinkText),
+        _ => None,
+    }
+}
+
+/// Where the markdown begins, behind byte order mark and front matter.
+fn content_start(text: &str) -> usize {
+    front_matter(text).map_or(body_start(text), |front| front.all.end)
+}
+
+/// The title of a document: that of its front matter, else its first heading.
+pub fn title(text: &str) -> Option<String> {
+    if let Some(title) = front_matter(text).and_then(|front| front.title) {
+        return Some(title.to_owned());
+    }
+    let mut heading: Option<PlainText> = None;
+    for (event, _) in events(&text[content_start(text)..]) {
+        match (&event, &mut heading) {
+            (Event::Start(Tag::Heading { .. }), _) => heading = Some(PlainText::default()),
+            (Event::End(TagEnd::Heading(_)), Some(open)) => {
+                let title = open.finish();
+                if !title.is_empty() {
+                    return Some(title);
+                }
+                heading = None;
+            }
+            (_, Some(open)) => open.read(&event),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// A markdown text for reading: no markup, no front matter, blocks apart by a blank line, list
+/// items and table rows by a line break, cells by a bar.
+pub fn plain(text: &str) -> String {
+    let mut plain = Page::default();
+    let mut lists = 0;
+    for (event, _) in events(&text[content_start(text)..]) {
+        match event {
+            Event::Start(Tag::List(_)) => lists += 1,
+            Event::End(TagEnd::List(_)) => {
+                lists -= 1;
+                if lists == 0 {
+                    plain.end_block();
+                }
+            }
+            Event::Start(Tag::Item) | Event::End(TagEnd::Item) => plain.end_line(),
+            Event::End(TagEnd::TableCell) => plain.0.push_str(CELL_END),
+            Event::End(TagEnd::TableHead | TagEnd::TableRow) => {
+                plain.0.truncate(plain.0.trim_end_matches(CELL_END).len());
+                plain.end_line();
+            }
+            Event::End(TagEnd::Paragraph | TagEnd::Heading(_) | TagEnd::CodeBlock)
+            | Event::End(TagEnd::HtmlBlock | TagEnd::Table) => plain.end_block(),
+            Event::Text(text) | Event::Code(text) => plain.0.push_str(&text),
+            Event::SoftBreak => plain.0.push(' '),
+            Event::HardBreak => plain.end_line(),
+            Event::Html(html) => push_without_tags(&mut plain.0, &html),
+            _ => {}
+        }
+    }
+    plain.0.truncate(plain.0.trim_end().len());
+    plain.0
+}
+
+const CELL_END: &str = " | ";
+
+/// Text in lines, without two blank ones in a row.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn end_line(&mut self) {
+        if !self.0.is_empty() && !self.0.ends_with('\n') {
+            self.0.push('\n');
+        }
+    }
+
+    fn end_block(&mut self) {
+        self.end_line();
+        if !self.0.is_empty() && !self.0.ends_with("\n\n") {
+            self.0.push('\n');
+        }
+    }
+}
+
+fn push_without_tags(plain: &mut String, html: &str) {
+    let mut rest = html;
+    while let Some((before, tag)) = rest.split_once('<') {
+        plain.push_str(before);
+        rest = tag.split_once('>').map_or("", |(_, after)| after);
+    }
+    plain.push_str(rest);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn found(text: &str) -> Vec<(MarkKind, String)> {
+        marks(text).into_iter().map(|mark| (mark.kind, mark.text)).collect()
+    }
+
+    #[test]
+    fn marks_come_in_order_with_their_place() {
+        let text = "\u{FEFF}---\ntitle: no *mark*\n---\n# The `Store`\n\n\
+            A **bold [link](x.md)** and *so on*.\n\n```\n**no**\n```\n\n- <https://example.org>\n";
+        assert_eq!(
+            found(text),
+            [
+                (MarkKind::Heading, "The Store".into()),
+                (MarkKind::CodeSpan, "Store".into()),
+                (MarkKind::Strong, "bold link".into()),
+                (MarkKind::LinkText, "link".into()),
+                (MarkKind::Emphasis, "so on".into()),
+            ]
+        );
+        let slices: Vec<&str> = marks(text).into_iter().map(|mark| &text[mark.at]).collect();
+        assert_eq!(slices[1..4], ["`Store`", "**bold [link](x.md)**", "[link](x.md)"]);
+        assert!(slices[0].starts_with("# The `Store`"));
+    }
+
+    #[test]
+    fn titles() {
+        assert_eq!(title("text\n\n## *Second* level\n"), Some("Second level".into()));
+        assert_eq!(
+            title("---\nlang: en\ntitle: \"A guide\"\n---\n# Other"),
+            Some("A guide".into())
+        );
+        assert_eq!(title("+++\ntitle = 'A guide'\n+++\n"), Some("A guide".into()));
+        assert_eq!(title("---\ntitle: >\n  folded\n---\nno heading"), None);
+        assert_eq!(title("Setext\n======\r\ntext"), Some("Setext".into()));
+        assert_eq!(title("#\n\n# Real"), Some("Real".into()));
+    }
+
+    #[test]
+    fn two_rules_are_no_front_matter() {
+        for text in ["---\n\ntitle: x\n---\n", "text\n\n---\ntitle: x\n---\n", "---\ntitle: x\n"] {
+            assert!(front_matter(text).is_none(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn plain_text_is_readable() {
+        let text = "# Title\n\nSome *wrapped*\ntext with `code`.\n\n- one\n  - inner\n- two\n\n\
+            | a | b |\n|---|---|\n| 1 | 2 |\n\n```rust\nlet x;\n```\n<div>kept</div>\n\n[ref]: x\n";
+        assert_eq!(
+            plain(text),
+            "Title\n\nSome wrapped text with code.\n\none\ninner\ntwo\n\na | b\n1 | 2\n\nlet x;\n\nkept"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read(text in "([-+#*`~>|<\\[\\]()! \n\r\t]|---\n|title: |[a-c]|é|🎉){0,60}") {
+            for mark in marks(&text) {
+                prop_assert!(text.get(mark.at.clone()).is_some(), "{:?}", mark);
+                prop_assert!(!mark.text.is_empty());
+            }
+            plain(&text);
+            title(&text);
+        }
+    }
+}
