@@ -4,8 +4,10 @@
 //! |---|---|
 //! | [`record`] | plain data: contributions of documents, ids, errors |
 //! | [`port`] | the traits that a host implements: models, storage, clock |
+//! | [`engine`] | order, limits and cancellation of calls; what they do |
 //! | [`text`] | terms, sentences, token estimates, in any script |
 
+pub mod engine;
 pub mod port;
 pub mod record;
 pub mod text;

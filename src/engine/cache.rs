@@ -1,0 +1,186 @@
+//! Answers already paid for, and those on their way.
+
+use std::{cell::RefCell, future::Future, rc::Rc};
+
+use futures::future::{Either, FutureExt, LocalBoxFuture, Ready, Shared, WeakShared, ready};
+use hashbrown::HashMap;
+use lru::LruCache;
+use md5::{Digest, Md5};
+
+use crate::record::Result;
+
+/// What an answer depends on, as the md5 of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key([u8; 16]);
+
+impl Key {
+    /// The key of these parts in this order, for example model, kind of call, prompt. Moving text
+    /// from one part to another gives another key.
+    pub fn of(parts: &[&str]) -> Self {
+        let mut digest = Md5::new();
+        for part in parts {
+            digest.update((part.len() as u64).to_le_bytes());
+            digest.update(part.as_bytes());
+        }
+        Key(digest.finalize().into())
+    }
+}
+
+/// How much room a value takes.
+pub trait Weigh {
+    /// Bytes of the value itself.
+    fn bytes(&self) -> usize;
+}
+
+impl Weigh for Rc<str> {
+    fn bytes(&self) -> usize {
+        self.len()
+    }
+}
+
+impl Weigh for Rc<[f32]> {
+    fn bytes(&self) -> usize {
+        size_of_val::<[f32]>(self)
+    }
+}
+
+/// What a cache keeps at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheLimits {
+    /// Values.
+    pub entries: usize,
+    /// Bytes of keys and values.
+    pub bytes: usize,
+}
+
+/// What a cache holds and has seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheStats {
+    /// Asked for and there.
+    pub hits: u64,
+    /// Asked for and neither there nor on its way.
+    pub misses: u64,
+    /// Asked for and on its way already.
+    pub joined: u64,
+    /// Values dropped to make room.
+    pub evictions: u64,
+    /// Values held.
+    pub entries: usize,
+    /// Bytes of keys and values held.
+    pub bytes: usize,
+}
+
+/// A cache of answers, least recently used out first, with single flight: who asks for an answer
+/// that is on its way waits for that one. Cheap to clone; all clones are the same cache.
+///
+/// A flight belongs to all who wait for it. It goes on when some are dropped, whoever was first; it
+/// is cancelled, by being dropped, when all are. A failure goes to all of them and is not kept.
+pub struct Cache<V>(Rc<RefCell<Inner<V>>>);
+
+struct Inner<V> {
+    limits: CacheLimits,
+    kept: LruCache<Key, V>,
+    /// Weak, so that nothing but those who wait keeps a flight up.
+    flying: HashMap<Key, WeakShared<LocalBoxFuture<'static, Result<V>>>>,
+    stats: CacheStats,
+}
+
+/// An answer that is there or on its way.
+pub type Pending<V> = Either<Ready<Result<V>>, Shared<LocalBoxFuture<'static, Result<V>>>>;
+
+impl<V> Clone for Cache<V> {
+    fn clone(&self) -> Self {
+        Cache(Rc::clone(&self.0))
+    }
+}
+
+impl<V: Clone + Weigh + 'static> Cache<V> {
+    /// An empty cache. With no entries or no bytes allowed it keeps nothing, but still joins.
+    pub fn new(limits: CacheLimits) -> Self {
+        Cache(Rc::new(RefCell::new(Inner {
+            limits,
+            kept: LruCache::unbounded(),
+            flying: HashMap::new(),
+            stats: CacheStats::default(),
+        })))
+    }
+
+    /// The answer that is there or on its way, or else the one that `compute` gives.
+    pub async fn get_or_compute(
+        &self,
+        key: Key,
+        compute: impl Future<Output = Result<V>> + 'static,
+    ) -> Result<V> {
+        let pending = self.find(key).unwrap_or_else(|| self.launch(key, compute));
+        pending.await
+    }
+
+    /// The answer, if it is there or on its way.
+    pub fn find(&self, key: Key) -> Option<Pending<V>> {
+        let Inner { kept, flying, stats, .. } = &mut *self.0.borrow_mut();
+        if let Some(value) = kept.get(&key) {
+            stats.hits += 1;
+            return Some(Either::Left(ready(Ok(value.clone()))));
+        }
+        if let Some(flight) = flying.get(&key).and_then(WeakShared::upgrade) {
+            stats.joined += 1;
+            return Some(Either::Right(flight));
+        }
+        stats.misses += 1;
+        None
+    }
+
+    /// Sends for an answer that [`find`](Cache::find) did not give. Nothing runs until it is polled.
+    pub fn launch(
+        &self,
+        key: Key,
+        compute: impl Future<Output = Result<V>> + 'static,
+    ) -> Pending<V> {
+        let landing = Landing { cache: self.clone(), key };
+        let flight = async move {
+            let value = compute.await?;
+            landing.cache.keep(key, value.clone());
+            Ok(value)
+        };
+        let flight = flight.boxed_local().shared();
+        let weak = flight.downgrade().expect("not polled yet");
+        self.0.borrow_mut().flying.insert(key, weak);
+        Either::Right(flight)
+    }
+
+    /// Keeps an answer that came another way. One that is larger than the whole cache is not kept.
+    pub fn keep(&self, key: Key, value: V) {
+        let Inner { limits, kept, stats, .. } = &mut *self.0.borrow_mut();
+        let weight = |value: &V| size_of::<Key>() + value.bytes();
+        if weight(&value) > limits.bytes {
+            return;
+        }
+        stats.bytes += weight(&value);
+        if let Some(old) = kept.put(key, value) {
+            stats.bytes -= weight(&old);
+        }
+        while kept.len() > limits.entries || stats.bytes > limits.bytes {
+            let (_, old) = kept.pop_lru().expect("what is over the limits is not empty");
+            stats.bytes -= weight(&old);
+            stats.evictions += 1;
+        }
+    }
+
+    /// Counts since the beginning, and what is held now.
+    pub fn stats(&self) -> CacheStats {
+        let inner = self.0.borrow();
+        CacheStats { entries: inner.kept.len(), ..inner.stats }
+    }
+}
+
+/// Lives inside a flight, and strikes it off however it ends: answered, failed or dropped.
+struct Landing<V> {
+    cache: Cache<V>,
+    key: Key,
+}
+
+impl<V> Drop for Landing<V> {
+    fn drop(&mut self) {
+        self.cache.0.borrow_mut().flying.remove(&self.key);
+    }
+}

@@ -1,0 +1,252 @@
+//! A model behind its limits and its cache, itself a model.
+
+use std::{future::Future, rc::Rc};
+
+use futures::{
+    future::{FutureExt, LocalBoxFuture, join_all},
+    stream::{self, LocalBoxStream, StreamExt},
+};
+use hashbrown::{HashMap, hash_map::Entry};
+
+use super::{
+    cache::{Cache, Key, Weigh},
+    limits::{CallGate, Caller, Permit},
+    signal::within,
+};
+use crate::{
+    port::{Clock, Completion, EmbeddingModel, LanguageModel},
+    record::{Error, Result},
+};
+
+/// What all calls of one model share, whoever makes them.
+pub struct CallLimits<V> {
+    /// How many calls at once and per second.
+    pub gate: CallGate,
+    /// Answers already paid for.
+    pub cache: Cache<V>,
+    /// What the timeout is measured by.
+    pub clock: Rc<dyn Clock>,
+    /// Milliseconds in which a call that was let through must answer, or a stream give its next
+    /// part. Infinity is no limit.
+    pub timeout: f64,
+}
+
+impl<V: Clone + Weigh + 'static> CallLimits<V> {
+    /// One answer of the model, or one part of it, in time.
+    async fn in_time<T>(&self, id: &str, answer: impl Future<Output = Result<T>>) -> Result<T> {
+        if self.timeout.is_infinite() {
+            return answer.await;
+        }
+        within(&*self.clock, self.timeout, answer, || {
+            Error::provider(format!(
+                "the model {id} gave no answer for {} ms; check the provider or raise the timeout",
+                self.timeout
+            ))
+        })
+        .await
+    }
+}
+
+/// A language model behind its limits: cached, single flight, gated, timed.
+#[derive(Clone)]
+pub struct LimitedLanguageModel {
+    inner: Rc<dyn LanguageModel>,
+    limits: Rc<CallLimits<Rc<str>>>,
+    caller: Caller,
+}
+
+impl LimitedLanguageModel {
+    /// Puts `inner` behind `limits`, for a caller of its own.
+    pub fn new(
+        inner: Rc<dyn LanguageModel>,
+        limits: Rc<CallLimits<Rc<str>>>,
+        caller: Caller,
+    ) -> Self {
+        LimitedLanguageModel { inner, limits, caller }
+    }
+
+    fn key(&self, request: &Completion) -> Key {
+        match &request.system {
+            Some(system) => Key::of(&[self.inner.id(), "completion", &request.prompt, system]),
+            None => Key::of(&[self.inner.id(), "completion", &request.prompt]),
+        }
+    }
+
+    async fn ask(self, request: Completion) -> Result<Rc<str>> {
+        let _permit = self.limits.gate.acquire(self.caller).await;
+        let answer = self.inner.complete(request);
+        Ok(self.limits.in_time(self.inner.id(), answer).await?.into())
+    }
+}
+
+impl LanguageModel for LimitedLanguageModel {
+    fn id(&self) -> &str {
+        self.inner.id()
+    }
+
+    fn complete(&self, request: Completion) -> LocalBoxFuture<'static, Result<String>> {
+        let (key, model) = (self.key(&request), self.clone());
+        let cache = self.limits.cache.clone();
+        async move { Ok(cache.get_or_compute(key, model.ask(request)).await?.to_string()) }
+            .boxed_local()
+    }
+
+    /// An answer that is in the cache, or on its way to another call, comes in one part. A permit is
+    /// held until the stream has ended or is dropped, so read it to the end without pausing.
+    fn stream(&self, request: Completion) -> LocalBoxStream<'static, Result<String>> {
+        let (key, model) = (self.key(&request), self.clone());
+        async move {
+            if let Some(answer) = model.limits.cache.find(key) {
+                return stream::once(answer.map(|a| Ok(a?.to_string()))).left_stream();
+            }
+            let permit = model.limits.gate.acquire(model.caller).await;
+            let parts = model.inner.stream(request);
+            let streaming = Streaming { model, key, parts, answer: String::new(), _permit: permit };
+            stream::unfold(Some(streaming), |streaming| async { streaming?.next().await })
+                .right_stream()
+        }
+        .flatten_stream()
+        .boxed_local()
+    }
+}
+
+/// An answer that comes in parts.
+struct Streaming {
+    model: LimitedLanguageModel,
+    key: Key,
+    parts: LocalBoxStream<'static, Result<String>>,
+    /// The parts so far.
+    answer: String,
+    _permit: Permit,
+}
+
+impl Streaming {
+    /// The next part, and what comes after it: nothing after an error. A whole answer is kept.
+    async fn next(mut self) -> Option<(Result<String>, Option<Self>)> {
+        let limits = Rc::clone(&self.model.limits);
+        let part = self.parts.next().map(Option::transpose);
+        match limits.in_time(self.model.inner.id(), part).await {
+            Ok(Some(part)) => {
+                self.answer.push_str(&part);
+                Some((Ok(part), Some(self)))
+            }
+            Ok(None) => {
+                limits.cache.keep(self.key, self.answer.into());
+                None
+            }
+            Err(error) => Some((Err(error), None)),
+        }
+    }
+}
+
+/// An embedding model behind its limits: cached and single flight by text, batched, gated, timed,
+/// and its answers checked.
+#[derive(Clone)]
+pub struct LimitedEmbeddingModel {
+    inner: Rc<dyn EmbeddingModel>,
+    limits: Rc<CallLimits<Rc<[f32]>>>,
+    caller: Caller,
+}
+
+impl LimitedEmbeddingModel {
+    /// Puts `inner` behind `limits`, for a caller of its own.
+    pub fn new(
+        inner: Rc<dyn EmbeddingModel>,
+        limits: Rc<CallLimits<Rc<[f32]>>>,
+        caller: Caller,
+    ) -> Self {
+        LimitedEmbeddingModel { inner, limits, caller }
+    }
+
+    /// The vectors of different texts. Sends for those that are neither cached nor on their way.
+    async fn vectors(self, texts: Vec<(Key, String)>) -> Result<Vec<Rc<[f32]>>> {
+        let cache = &self.limits.cache;
+        let mut pending: Vec<_> = texts.iter().map(|(key, _)| cache.find(*key)).collect();
+        let missing: Vec<_> = (0..texts.len()).filter(|&i| pending[i].is_none()).collect();
+        for batch in missing.chunks(self.inner.max_batch().max(1)) {
+            let asked = batch.iter().map(|&i| texts[i].1.clone()).collect();
+            let answer = self.clone().ask(asked).boxed_local().shared();
+            for (place, &i) in batch.iter().enumerate() {
+                let vector = answer.clone().map(move |vectors| Ok(vectors?[place].clone()));
+                pending[i] = Some(cache.launch(texts[i].0, vector));
+            }
+        }
+        // All of them, so that what was paid for is kept even if one batch fails.
+        join_all(pending.into_iter().flatten()).await.into_iter().collect()
+    }
+
+    /// One call of the model.
+    async fn ask(self, texts: Vec<String>) -> Result<Rc<[Rc<[f32]>]>> {
+        let _permit = self.limits.gate.acquire(self.caller).await;
+        let count = texts.len();
+        let answer = self.inner.embed(texts);
+        let vectors = self.limits.in_time(self.inner.id(), answer).await?;
+        self.check(count, &vectors)?;
+        Ok(vectors.into_iter().map(Rc::from).collect())
+    }
+
+    fn check(&self, texts: usize, vectors: &[Vec<f32>]) -> Result<()> {
+        let (id, dimensions) = (self.inner.id(), self.inner.dimensions());
+        if vectors.len() != texts {
+            let got = vectors.len();
+            return Err(Error::provider(format!(
+                "the embedding model {id} gave {got} vectors for {texts} texts; it must give one \
+                 for each"
+            )));
+        }
+        for (i, vector) in vectors.iter().enumerate() {
+            if vector.len() != dimensions {
+                let got = vector.len();
+                return Err(Error::provider(format!(
+                    "the embedding model {id} gave a vector of {got} dimensions, not \
+                     {dimensions}, for text {i} of {texts}; check its `dimensions`"
+                )));
+            }
+            if let Some(at) = vector.iter().position(|value| !value.is_finite()) {
+                let value = vector[at];
+                return Err(Error::provider(format!(
+                    "the embedding model {id} gave {value} in dimension {at} for text {i} of \
+                     {texts}; check the model"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl EmbeddingModel for LimitedEmbeddingModel {
+    fn id(&self) -> &str {
+        self.inner.id()
+    }
+
+    fn dimensions(&self) -> usize {
+        self.inner.dimensions()
+    }
+
+    /// Any number: they are sent in batches that the model takes.
+    fn max_batch(&self) -> usize {
+        usize::MAX
+    }
+
+    fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Vec<Vec<f32>>>> {
+        let model = self.clone();
+        async move {
+            let mut unique = Vec::new();
+            let mut numbers = HashMap::new();
+            let mut places = Vec::with_capacity(texts.len());
+            for text in texts {
+                let key = Key::of(&[model.inner.id(), "embedding", &text]);
+                places.push(match numbers.entry(key) {
+                    Entry::Occupied(known) => *known.get(),
+                    Entry::Vacant(new) => {
+                        unique.push((key, text));
+                        *new.insert(unique.len() - 1)
+                    }
+                });
+            }
+            let vectors = model.vectors(unique).await?;
+            Ok(places.into_iter().map(|place| vectors[place].to_vec()).collect())
+        }
+        .boxed_local()
+    }
+}
