@@ -2,19 +2,23 @@
 //!
 //! | module | what is in it |
 //! |---|---|
-//! | [`record`] | plain data: contributions of documents, ids, errors |
+//! | [`record`] | plain data: contributions of documents, ids, errors, records as bytes |
+//! | [`text`] | excerpts, terms, sentences, token estimates, in any script |
+//! | [`store`] | graph, vectors, lexical index; the knowledge base as a fold over contributions |
 //! | [`port`] | the traits that a host implements: models, storage, clock |
-//! | [`engine`] | order, limits and cancellation of calls; what they do |
-//! | [`text`] | terms, sentences, token estimates, in any script |
+//! | [`prompt`] | what is said to a language model, and how its answer is read |
+//! | [`builtin`] | the models that need no key, storage in memory |
+//! | [`engine`] | order, limits and cancellation of calls; ingest, retrieval, answers |
 
+pub mod builtin;
 pub mod engine;
 pub mod port;
+pub mod prompt;
 pub mod record;
+pub mod store;
 pub mod text;
-pub mod engine;
 
 #[cfg(target_arch = "wasm32")]
 mod bindings;
 #[cfg(target_arch = "wasm32")]
-#[allow(unused)]
 mod host;

@@ -1,4 +1,4 @@
-//! What differs between hosts, as traits: models, storage, time. The core knows nothing else of
+//! What differs between hosts, as traits: models, readers, storage, time. The core knows nothing else of
 //! the outside and is tested with its own implementations of these.
 //!
 //! Every future here is cancelled by being dropped. An implementation that has started something
@@ -6,8 +6,14 @@
 
 mod clock;
 mod model;
+mod reader;
 mod storage;
 
 pub use clock::Clock;
 pub use model::{Completion, EmbeddingModel, LanguageModel};
+pub use reader::{
+    AnswerPart, AnswerRequest, Context, ContextEntity, ContextExcerpt, ContextRelationship,
+    DocumentText, ExcerptReading, ExcerptText, Keywords, Mode, NOTHING_FOUND, Progress, ReadEntity,
+    ReadRelationship, Reader, Reading, Role, Turn,
+};
 pub use storage::{Changes, Epoch, Row, Storage, Table};

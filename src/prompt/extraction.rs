@@ -1,0 +1,449 @@
+//! Asks for the entities and relationships of a passage, and reads the answer.
+
+use super::{
+    Options,
+    fence::{MATERIAL, fenced},
+    json::{self, Value},
+    passage::Passage,
+    tuples::{self, Kind, clean},
+};
+use crate::port::{Completion, ReadEntity, ReadRelationship};
+
+/// Longer names are sentences that lost their way.
+const MAX_NAME: usize = 160;
+
+/// What was read out of one answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Extraction {
+    /// Each name once.
+    pub entities: Vec<ReadEntity>,
+    /// In the order of the answer.
+    pub relationships: Vec<ReadRelationship>,
+    /// What the passage is about.
+    pub keywords: Vec<String>,
+}
+
+/// The first question about a passage.
+pub(super) fn prompt(passage: &Passage, options: &Options) -> Completion {
+    Completion {
+        system: Some(system(options)),
+        prompt: material(passage) + "\nWrite the records of this passage.",
+    }
+}
+
+/// The question after an answer: what was overlooked?
+pub(super) fn gleaning_prompt(passage: &Passage, answer: &str, options: &Options) -> Completion {
+    let prompt = format!(
+        "{}\nThese records were written of it already:\n{}\nRead the passage once more. Write only records that are \
+         missing, in the same form; if none is missing, write only <|COMPLETE|>.",
+        material(passage),
+        fenced("records", answer.trim())
+    );
+    Completion { system: Some(system(options)), prompt }
+}
+
+fn system(options: &Options) -> String {
+    let kinds = options.entity_types.join(", ");
+    let language = options.language_rule();
+    let guidance = options.guidance_rule();
+    format!(
+        r#"You build a knowledge graph from the passages of a document. {MATERIAL}
+
+For the passage you are given, write records of three kinds.
+
+1. One for every distinct thing that the passage tells something about:
+("entity"<|>name<|>category<|>description)
+The name as the passage writes it, in full and always the same. The category is one of: {kinds}; another word only if none fits. The description says in one or two sentences what the passage tells of the thing.
+
+2. One for every pair of those things that the passage connects:
+("relationship"<|>name of one<|>name of the other<|>description<|>keywords<|>strength)
+Both names must have an entity record. The description says how the two are connected. The keywords are one to four themes of the connection, separated by commas. The strength is a whole number from 1 (mentioned together) to 10 (one cannot be understood without the other).
+
+3. Last, one for the passage as a whole:
+("content_keywords"<|>its main themes, separated by commas)
+
+Write +|+ between records and <|COMPLETE|> after the last one. Write nothing else: no introduction, no numbering, no code fence. Leave out what the passage does not say. If it speaks of nothing in particular, write only <|COMPLETE|>.
+
+The form, on a passage about tea:
+("entity"<|>Sencha<|>product<|>Sencha is a green tea whose leaves are steamed after picking.)+|+("entity"<|>Steaming<|>process<|>Steaming stops the oxidation of tea leaves.)+|+("relationship"<|>Sencha<|>Steaming<|>Sencha keeps its colour because its leaves are steamed.<|>processing, colour<|>8)+|+("content_keywords"<|>green tea, processing)<|COMPLETE|>{language}{guidance}"#
+    )
+}
+
+fn material(passage: &Passage) -> String {
+    format!("{}\n{}", fenced("place", &passage.place()), fenced("passage", &passage.text()))
+}
+
+/// Reads an answer in the tuple format or as JSON, however bent or cut. `None` if there is nothing
+/// in it of either: an answer of another kind, not an answer that found nothing.
+pub fn parse_extraction(answer: &str) -> Option<Extraction> {
+    let mut extraction = Extraction::default();
+    let looks_like_json = answer
+        .trim_start_matches(['\u{feff}', '`', ' ', '\n', '\r'])
+        .trim_start_matches("json")
+        .trim_start()
+        .starts_with(['{', '[']);
+    let mut recognised = looks_like_json && extraction.take_json(answer);
+    if !recognised {
+        let records = tuples::records(answer);
+        recognised = !records.is_empty() || answer.to_ascii_uppercase().contains("|COMPLETE|");
+        for record in records {
+            extraction.take_fields(record.kind, record.fields);
+        }
+    }
+    recognised = recognised || (!looks_like_json && extraction.take_json(answer));
+    recognised.then_some(extraction)
+}
+
+impl Extraction {
+    /// Adds what a later answer found; what is known already stays as it is.
+    pub(super) fn absorb(&mut self, later: Extraction) {
+        for entity in later.entities {
+            self.push_entity(entity);
+        }
+        for relationship in later.relationships {
+            let known = self.relationships.iter().any(|have| same_ends(have, &relationship));
+            if !known {
+                self.relationships.push(relationship);
+            }
+        }
+        self.push_keywords(later.keywords);
+    }
+
+    fn take_fields(&mut self, kind: Kind, fields: Vec<String>) {
+        match kind {
+            Kind::Keywords => {
+                let separators = [',', ';', '、', '，'];
+                let split =
+                    |field: String| field.split(separators).map(str::to_owned).collect::<Vec<_>>();
+                self.push_keywords(fields.into_iter().flat_map(split).collect());
+            }
+            Kind::Entity => {
+                let mut fields = fields.into_iter();
+                let mut next = || fields.next().unwrap_or_default();
+                let (name, category) = (next(), next());
+                let description =
+                    fields.filter(|field| !field.is_empty()).collect::<Vec<_>>().join(" ");
+                self.push_entity(ReadEntity { name, category, description });
+            }
+            Kind::Relationship => self.take_relationship(fields),
+        }
+    }
+
+    /// Source, target, description, keywords, weight, as far as they are there. The weight is the
+    /// last field that is one; a delimiter inside the description makes more fields of it.
+    fn take_relationship(&mut self, mut fields: Vec<String>) {
+        let mut weight = 1.0;
+        if fields.len() > 3
+            && let Some(found) = fields.last().and_then(|last| parse_weight(last))
+        {
+            weight = found;
+            fields.pop();
+        }
+        let keywords =
+            if fields.len() > 3 { fields.pop().unwrap_or_default() } else { String::new() };
+        let mut fields = fields.into_iter();
+        let mut next = || fields.next().unwrap_or_default();
+        let (source, target) = (next(), next());
+        let description = fields.collect::<Vec<_>>().join(" ").trim().to_owned();
+        self.push_relationship(ReadRelationship { source, target, description, keywords, weight });
+    }
+
+    /// Takes what it recognises in the JSON of the answer; whether it recognised anything.
+    fn take_json(&mut self, answer: &str) -> bool {
+        json::values(answer).iter().fold(false, |any, value| self.take_value(value) || any)
+    }
+
+    fn take_value(&mut self, value: &Value) -> bool {
+        match value {
+            Value::List(items) => match items.first() {
+                Some(Value::Text(word)) => self.take_array(word, &items[1..]),
+                // An empty list is an answer: there is nothing.
+                None => true,
+                Some(_) => items.iter().fold(false, |any, item| self.take_value(item) || any),
+            },
+            Value::Object(members) => self.take_object(value, members),
+            _ => false,
+        }
+    }
+
+    fn take_array(&mut self, word: &str, fields: &[Value]) -> bool {
+        let Some(kind) = tuples::kind(word) else { return false };
+        self.take_fields(kind, fields.iter().map(|field| clean(&field.to_text())).collect());
+        true
+    }
+
+    fn take_object(&mut self, value: &Value, members: &[(String, Value)]) -> bool {
+        const ENTITIES: [&str; 3] = ["entities", "nodes", "entity_list"];
+        const RELATIONSHIPS: [&str; 4] =
+            ["relationships", "relations", "edges", "relationship_list"];
+        const KEYWORDS: [&str; 3] = ["keywords", "content_keywords", "themes"];
+        if self.take_single(value) {
+            return true;
+        }
+        let mut any = false;
+        if let Some(entities) = value.get(&ENTITIES) {
+            self.take_entities(entities);
+            any = true;
+        }
+        if let Some(Value::List(relationships)) = value.get(&RELATIONSHIPS) {
+            relationships.iter().for_each(|one| _ = self.take_single(one) || self.take_value(one));
+            any = true;
+        }
+        if let Some(keywords) = value.get(&KEYWORDS) {
+            self.push_keywords(keywords.to_texts());
+            any = true;
+        }
+        // { "result": { … } }
+        any || members.iter().fold(false, |any, (_, inner)| {
+            matches!(inner, Value::Object(_) | Value::List(_)) && self.take_value(inner) || any
+        })
+    }
+
+    fn take_entities(&mut self, entities: &Value) {
+        match entities {
+            Value::List(items) => {
+                for item in items {
+                    match item {
+                        Value::Text(name) => {
+                            self.push_entity(ReadEntity { name: clean(name), ..Default::default() })
+                        }
+                        item => _ = self.take_single(item) || self.take_value(item),
+                    }
+                }
+            }
+            // { "name": { … } } or { "name": "description" }
+            Value::Object(members) => {
+                for (name, inside) in members {
+                    let mut entity = read_entity(inside);
+                    entity.name = clean(name);
+                    if let Value::Text(description) = inside {
+                        entity.description = clean(description);
+                    }
+                    self.push_entity(entity);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes an object that is itself one entity or one relationship.
+    fn take_single(&mut self, value: &Value) -> bool {
+        const WEIGHT: [&str; 3] = ["weight", "strength", "score"];
+        let text =
+            |names: &[&str]| clean(&value.get(names).map(Value::to_text).unwrap_or_default());
+        let source = text(&[
+            "source",
+            "source_entity",
+            "source_name",
+            "src",
+            "from",
+            "head",
+            "entity1",
+            "subject",
+        ]);
+        let target = text(&[
+            "target",
+            "target_entity",
+            "target_name",
+            "tgt",
+            "dst",
+            "to",
+            "tail",
+            "entity2",
+            "object",
+        ]);
+        if !source.is_empty() && !target.is_empty() {
+            self.push_relationship(ReadRelationship {
+                source,
+                target,
+                description: text(&[
+                    "description",
+                    "relationship_description",
+                    "relationship",
+                    "relation",
+                    "label",
+                ]),
+                keywords: text(&["keywords", "relationship_keywords", "themes"]),
+                weight: parse_weight(&text(&WEIGHT)).unwrap_or(1.0),
+            });
+            return true;
+        }
+        let entity = read_entity(value);
+        let named = !entity.name.is_empty();
+        if named {
+            self.push_entity(entity);
+        }
+        named
+    }
+
+    fn push_entity(&mut self, entity: ReadEntity) {
+        if !is_name(&entity.name) {
+            return;
+        }
+        let Some(known) = self.entities.iter_mut().find(|known| known.name == entity.name) else {
+            self.entities.push(entity);
+            return;
+        };
+        if known.category.is_empty() {
+            known.category = entity.category;
+        }
+        if !known.description.contains(&entity.description) {
+            let space = if known.description.is_empty() { "" } else { " " };
+            known.description = format!("{}{space}{}", known.description, entity.description);
+        }
+    }
+
+    fn push_relationship(&mut self, relationship: ReadRelationship) {
+        let ReadRelationship { source, target, .. } = &relationship;
+        if is_name(source) && is_name(target) && source.to_lowercase() != target.to_lowercase() {
+            self.relationships.push(relationship);
+        }
+    }
+
+    fn push_keywords(&mut self, keywords: Vec<String>) {
+        for keyword in keywords {
+            let keyword = clean(&keyword);
+            if is_name(&keyword) && !self.keywords.contains(&keyword) {
+                self.keywords.push(keyword);
+            }
+        }
+    }
+}
+
+fn same_ends(a: &ReadRelationship, b: &ReadRelationship) -> bool {
+    (a.source == b.source && a.target == b.target) || (a.source == b.target && a.target == b.source)
+}
+
+fn read_entity(value: &Value) -> ReadEntity {
+    let text = |names: &[&str]| clean(&value.get(names).map(Value::to_text).unwrap_or_default());
+    ReadEntity {
+        name: text(&["name", "entity_name", "entity", "title", "id"]),
+        category: text(&["category", "type", "entity_type", "kind"]),
+        description: text(&["description", "entity_description", "summary"]),
+    }
+}
+
+/// Neither empty, nor a placeholder of the prompt's form, nor a sentence.
+fn is_name(name: &str) -> bool {
+    let placeholder = name.starts_with('<') && name.ends_with('>');
+    let nothing = ["n/a", "null", "..."].iter().any(|word| name.eq_ignore_ascii_case(word));
+    name.contains(|c: char| c.is_alphanumeric())
+        && name.chars().count() <= MAX_NAME
+        && !placeholder
+        && !nothing
+}
+
+/// A strength in figures (`8`, `8/10`, `7,5`, `80%`) or words; `None` if it is neither.
+fn parse_weight(text: &str) -> Option<f64> {
+    const WORDS: [(&str, f64); 18] = [
+        ("one", 1.0),
+        ("two", 2.0),
+        ("three", 3.0),
+        ("four", 4.0),
+        ("five", 5.0),
+        ("six", 6.0),
+        ("seven", 7.0),
+        ("eight", 8.0),
+        ("nine", 9.0),
+        ("ten", 10.0),
+        ("weak", 2.0),
+        ("low", 2.0),
+        ("medium", 5.0),
+        ("moderate", 5.0),
+        ("strong", 8.0),
+        ("high", 8.0),
+        ("very strong", 10.0),
+        ("very high", 10.0),
+    ];
+    let text = text.trim().trim_end_matches('.').to_lowercase();
+    let text = text
+        .trim_start_matches("strength")
+        .trim_start_matches("weight")
+        .trim_start_matches([':', '=', ' ']);
+    if let Some((_, weight)) = WORDS.iter().find(|(word, _)| *word == text) {
+        return Some(*weight);
+    }
+    let (figure, scale) = match text.split_once('/').or_else(|| text.split_once(" out of ")) {
+        Some((figure, whole)) => (figure, 10.0 / whole.trim().parse::<f64>().ok()?),
+        None => text.strip_suffix('%').map_or((text, 1.0), |figure| (figure, 0.1)),
+    };
+    let weight = figure.trim().replace(',', ".").parse::<f64>().ok()? * scale;
+    weight.is_finite().then_some(weight.max(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn weights_in_figures_and_words() {
+        for (text, weight) in [
+            ("8", Some(8.0)),
+            (" 7.5 ", Some(7.5)),
+            ("7,5", Some(7.5)),
+            ("8/10", Some(8.0)),
+            ("4 / 5", Some(8.0)),
+            ("9 out of 10", Some(9.0)),
+            ("80%", Some(8.0)),
+            ("Eight", Some(8.0)),
+            ("Strength: 6", Some(6.0)),
+            ("very strong", Some(10.0)),
+            ("-3", Some(0.0)),
+            ("NaN", None),
+            ("1/0", None),
+            ("inf", None),
+            ("themes", None),
+            ("", None),
+        ] {
+            let found = parse_weight(text);
+            assert!(
+                found.zip(weight).map_or(found == weight, |(a, b)| (a - b).abs() < 1e-9),
+                "{text:?} gives {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_later_answer_adds_and_changes_nothing() {
+        let mut first =
+            parse_extraction(r#"("entity"<|>A<|>x<|>One.)+|+("relationship"<|>A<|>B<|>r<|>k<|>3)"#)
+                .unwrap();
+        let later = parse_extraction(
+            r#"("entity"<|>A<|>y<|>One.)+|+("entity"<|>C<|>z<|>Three.)+|+("relationship"<|>B<|>A<|>again<|>k<|>9)"#,
+        );
+        first.absorb(later.unwrap());
+        let names: Vec<&str> = first.entities.iter().map(|entity| entity.name.as_str()).collect();
+        assert_eq!(names, ["A", "C"]);
+        assert_eq!(first.entities[0].category, "x");
+        assert_eq!(first.entities[0].description, "One.");
+        assert_eq!(first.relationships.len(), 1);
+        assert_eq!(first.relationships[0].weight, 3.0);
+    }
+
+    proptest! {
+        #[test]
+        fn what_comes_out_keeps_its_promises(
+            answer in r#"(\("entity"|"relationship"|content_keywords|<\|>|\+\|\+|<\|COMPLETE\|>|\{"entities": \[|\{"name": "|"|[()\[\]{}:,a-cé界\n]| |8/0|NaN){0,40}"#
+        ) {
+            if let Some(extraction) = parse_extraction(&answer) {
+                let mut names: Vec<&str> = extraction.entities.iter().map(|entity| entity.name.as_str()).collect();
+                names.sort_unstable();
+                let count = names.len();
+                names.dedup();
+                prop_assert_eq!(names.len(), count);
+                prop_assert!(extraction.entities.iter().all(|entity| !entity.name.is_empty()));
+                for one in &extraction.relationships {
+                    prop_assert!(!one.source.is_empty() && !one.target.is_empty() && one.source != one.target);
+                    prop_assert!(one.weight.is_finite() && one.weight >= 0.0);
+                }
+            }
+        }
+
+        #[test]
+        fn never_panics(answer in any::<String>()) {
+            parse_extraction(&answer);
+        }
+    }
+}

@@ -1,0 +1,405 @@
+//! A reader that asks a language model.
+
+use std::{cell::Cell, rc::Rc};
+
+use futures::{
+    FutureExt, StreamExt, TryStreamExt,
+    future::{self, LocalBoxFuture},
+    stream::{self, FuturesUnordered, LocalBoxStream},
+};
+
+use super::{
+    Citations, Extraction, Options, answer, extraction, keywords, parse_extraction, parse_keywords,
+    passage::Passage, standalone, summary,
+};
+use crate::{
+    port::{
+        AnswerPart, AnswerRequest, Completion, DocumentText, ExcerptReading, Keywords,
+        LanguageModel, NOTHING_FOUND, Progress, Reader, Reading, Turn,
+    },
+    record::{Code, Error, Result, revision},
+};
+
+/// Changes whenever a prompt or a parser changes what is read, so that documents are read anew.
+const VERSION: &str = "prompted-1";
+
+/// A document may say very much; its keywords stay a short list.
+const MAX_KEYWORDS: usize = 40;
+
+/// Reads by asking a language model.
+///
+/// All calls of a document are started together: it is the model that was given which bounds how
+/// many run at once, keeps answers and gives up in time.
+///
+/// A passage whose extraction fails fails its document. A summary that fails does not: the heading
+/// path stands in for it, and [`ExcerptReading::degraded`] says so. So it is with an extraction
+/// that no parser can read, unless the document has no other: a model that never keeps to the form
+/// would otherwise pass for one that finds nothing.
+#[derive(Clone)]
+pub struct PromptedReader {
+    model: Rc<dyn LanguageModel>,
+    options: Rc<Options>,
+}
+
+impl PromptedReader {
+    /// A reader that asks this model.
+    pub fn new(model: Rc<dyn LanguageModel>, options: Options) -> Self {
+        PromptedReader { model, options: Rc::new(options) }
+    }
+
+    async fn read_document(self, document: DocumentText, progress: Progress) -> Result<Reading> {
+        let steps = Steps { done: Cell::new(0), total: 2 * document.excerpts.len(), progress };
+        let passages =
+            (0..document.excerpts.len()).map(|index| Passage { document: &document, index });
+        // As they finish, so that the first failure ends the rest at once.
+        let finished: Vec<(usize, Read)> = passages
+            .map(|passage| {
+                self.read_passage(passage, &steps).map(move |read| Ok((passage.index, read?)))
+            })
+            .collect::<FuturesUnordered<_>>()
+            .try_collect()
+            .await?;
+        gather(finished)
+    }
+
+    async fn read_passage(&self, passage: Passage<'_>, steps: &Steps) -> Result<Read> {
+        let summary = self.summarise(passage).inspect(|_| steps.step());
+        let extraction = self.extract(passage).inspect(|_| steps.step());
+        let (summary, extraction) = future::try_join(summary, extraction).await?;
+        let (summary, degraded) = match summary {
+            Ok(summary) => (summary, None),
+            Err(error) => (passage.heading_path(), Some(error)),
+        };
+        Ok(Read { summary, degraded, extraction })
+    }
+
+    /// The summary, or the failure that need not fail the document.
+    async fn summarise(&self, passage: Passage<'_>) -> Result<Result<String>> {
+        let asked = self.model.complete(summary::prompt(&passage, &self.options)).await;
+        match asked.map(|text| summary::parse(&text)) {
+            Ok(text) if text.is_empty() => Ok(Err(Error::provider(
+                "the language model answered without a summary; the heading path stands in for it",
+            ))),
+            Err(mut error) if error.code == Code::Provider => {
+                error.message += "; the heading path stands in for the summary";
+                Ok(Err(error))
+            }
+            other => other.map(Ok),
+        }
+    }
+
+    /// What was read, or `None` if no parser can make anything of the answer.
+    async fn extract(&self, passage: Passage<'_>) -> Result<Option<Extraction>> {
+        let first = self.model.complete(extraction::prompt(&passage, &self.options)).await?;
+        let Some(mut found) = parse_extraction(&first) else { return Ok(None) };
+        let mut answers = first;
+        for _ in 0..self.options.gleaning {
+            let request = extraction::gleaning_prompt(&passage, &answers, &self.options);
+            let more = self.model.complete(request).await?;
+            let Some(later) = parse_extraction(&more) else { break };
+            let before = (found.entities.len(), found.relationships.len());
+            found.absorb(later);
+            if before == (found.entities.len(), found.relationships.len()) {
+                break;
+            }
+            answers += "\n";
+            answers += &more;
+        }
+        Ok(Some(found))
+    }
+}
+
+/// What came of one passage.
+struct Read {
+    summary: String,
+    degraded: Option<Error>,
+    extraction: Option<Extraction>,
+}
+
+struct Steps {
+    done: Cell<usize>,
+    total: usize,
+    progress: Progress,
+}
+
+impl Steps {
+    fn step(&self) {
+        self.done.set(self.done.get() + 1);
+        (self.progress)(self.done.get(), self.total);
+    }
+}
+
+fn gather(mut finished: Vec<(usize, Read)>) -> Result<Reading> {
+    finished.sort_unstable_by_key(|(index, _)| *index);
+    let unreadable = || {
+        Error::provider(
+            "the language model's answer holds no records of entities in a known form; use a model that follows \
+             instructions",
+        )
+    };
+    if !finished.is_empty() && finished.iter().all(|(_, read)| read.extraction.is_none()) {
+        return Err(unreadable());
+    }
+    let mut reading = Reading::default();
+    for (_, read) in finished {
+        let mut degraded: Vec<Error> = read.degraded.into_iter().collect();
+        if read.extraction.is_none() {
+            degraded.push(unreadable());
+        }
+        let Extraction { entities, relationships, keywords } = read.extraction.unwrap_or_default();
+        reading.excerpts.push(ExcerptReading {
+            summary: read.summary,
+            entities,
+            relationships,
+            degraded,
+        });
+        for keyword in keywords {
+            if !reading.keywords.contains(&keyword) && reading.keywords.len() < MAX_KEYWORDS {
+                reading.keywords.push(keyword);
+            }
+        }
+    }
+    Ok(reading)
+}
+
+impl Reader for PromptedReader {
+    fn id(&self) -> String {
+        let Options { entity_types, language, guidance, gleaning } = &*self.options;
+        let absent = |option: &Option<String>| option.clone().unwrap_or_default();
+        let gleaning = gleaning.to_string();
+        let (language, guidance) = (absent(language), absent(guidance));
+        let mut parts = vec![VERSION, self.model.id(), &language, &guidance, &gleaning];
+        parts.extend(entity_types.iter().map(String::as_str));
+        format!("{VERSION}:{}:{}", self.model.id(), revision(&parts))
+    }
+
+    fn read(
+        &self,
+        document: DocumentText,
+        progress: Progress,
+    ) -> LocalBoxFuture<'static, Result<Reading>> {
+        self.clone().read_document(document, progress).boxed_local()
+    }
+
+    fn keywords(&self, question: &str) -> LocalBoxFuture<'static, Result<Keywords>> {
+        let asked = self.model.complete(keywords::prompt(question));
+        let question = question.to_owned();
+        asked
+            .map(move |answer| {
+                let mut keywords = parse_keywords(&answer?);
+                // An answer out of form must not leave the graph unsearched.
+                for list in [&mut keywords.high, &mut keywords.low] {
+                    if list.is_empty() {
+                        list.push(question.clone());
+                    }
+                }
+                Ok(keywords)
+            })
+            .boxed_local()
+    }
+
+    fn standalone(
+        &self,
+        question: &str,
+        history: &[Turn],
+    ) -> LocalBoxFuture<'static, Result<String>> {
+        let question = question.to_owned();
+        if history.is_empty() {
+            return future::ready(Ok(question)).boxed_local();
+        }
+        let asked = self.model.complete(standalone::prompt(&question, history));
+        asked.map(move |answer| Ok(standalone::parse(&answer?, &question))).boxed_local()
+    }
+
+    fn prompt(&self, request: &AnswerRequest) -> Option<Completion> {
+        Some(answer::prompt(request, &self.options))
+    }
+
+    fn answer(&self, request: AnswerRequest) -> LocalBoxStream<'static, Result<AnswerPart>> {
+        if request.context.is_empty() {
+            let nothing = AnswerPart::Text(NOTHING_FOUND.to_owned());
+            return stream::iter([Ok(nothing)]).boxed_local();
+        }
+        let mut citations = Citations::new(request.context.excerpts.len());
+        // A `None` behind the last part lets go of what the citations still hold.
+        let parts = self.model.stream(answer::prompt(&request, &self.options)).map(Some);
+        parts
+            .chain(stream::iter([None]))
+            .flat_map(move |part| {
+                let given = match part {
+                    Some(Ok(text)) => Ok(citations.push(&text)),
+                    Some(Err(error)) => Err(error),
+                    None => Ok(citations.finish()),
+                };
+                let given = given.map_or_else(
+                    |error| vec![Err(error)],
+                    |parts| parts.into_iter().map(Ok).collect(),
+                );
+                stream::iter(given)
+            })
+            .boxed_local()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use futures::executor::block_on;
+
+    use super::*;
+    use crate::{
+        port::Role,
+        prompt::{context::tests::context, passage::tests::document},
+    };
+
+    type Answer = Box<dyn Fn(&Completion) -> Result<String>>;
+
+    /// Answers by a function and remembers what it was asked.
+    struct Scripted {
+        answer: Answer,
+        asked: RefCell<Vec<Completion>>,
+    }
+
+    impl LanguageModel for Scripted {
+        fn id(&self) -> &str {
+            "scripted"
+        }
+
+        fn complete(&self, request: Completion) -> LocalBoxFuture<'static, Result<String>> {
+            let answer = (self.answer)(&request);
+            self.asked.borrow_mut().push(request);
+            future::ready(answer).boxed_local()
+        }
+
+        fn stream(&self, request: Completion) -> LocalBoxStream<'static, Result<String>> {
+            let pieces: Result<Vec<String>> =
+                (self.answer)(&request).map(|text| text.chars().map(String::from).collect());
+            match pieces {
+                Ok(pieces) => stream::iter(pieces.into_iter().map(Ok)).boxed_local(),
+                Err(error) => stream::iter([Err(error)]).boxed_local(),
+            }
+        }
+    }
+
+    fn scripted(
+        answer: impl Fn(&Completion) -> Result<String> + 'static,
+    ) -> (Rc<Scripted>, PromptedReader) {
+        let model = Rc::new(Scripted { answer: Box::new(answer), asked: RefCell::default() });
+        let reader =
+            PromptedReader::new(model.clone(), Options { gleaning: 1, ..Options::default() });
+        (model, reader)
+    }
+
+    fn is_extraction(request: &Completion) -> bool {
+        request.system.as_ref().unwrap().contains("knowledge graph from")
+    }
+
+    fn read(reader: &PromptedReader, passages: &[&str]) -> Result<Reading> {
+        block_on(reader.read(document(passages), Rc::new(|_, _| ())))
+    }
+
+    const RECORDS: &str =
+        r#"("entity"<|>Sencha<|>product<|>A tea.)+|+("content_keywords"<|>tea)<|COMPLETE|>"#;
+
+    #[test]
+    fn every_passage_is_read_and_steps_are_counted() {
+        let (model, reader) = scripted(|request| {
+            Ok(if is_extraction(request) {
+                RECORDS.to_owned()
+            } else {
+                "It is about tea.".to_owned()
+            })
+        });
+        let steps = Rc::new(RefCell::new(Vec::new()));
+        let progress = {
+            let steps = steps.clone();
+            Rc::new(move |done, total| steps.borrow_mut().push((done, total)))
+        };
+        let reading = block_on(reader.read(document(&["One.", "Two."]), progress)).unwrap();
+        assert_eq!(reading.excerpts.len(), 2);
+        assert_eq!(reading.excerpts[1].summary, "It is about tea.");
+        assert_eq!(reading.excerpts[1].entities[0].name, "Sencha");
+        assert_eq!(reading.keywords, ["tea"]);
+        assert_eq!(*steps.borrow(), [(1, 4), (2, 4), (3, 4), (4, 4)]);
+        // A summary, an extraction and one gleaning pass for each.
+        assert_eq!(model.asked.borrow().len(), 6);
+    }
+
+    #[test]
+    fn a_failed_summary_degrades_and_a_failed_extraction_fails_the_document() {
+        let fail = || Err(Error::provider("the server is gone"));
+        let (_, reader) =
+            scripted(
+                move |request| if is_extraction(request) { Ok(RECORDS.to_owned()) } else { fail() },
+            );
+        let reading = read(&reader, &["One."]).unwrap();
+        assert_eq!(reading.excerpts[0].summary, "Part 0");
+        assert!(reading.excerpts[0].degraded[0].message.contains("the server is gone"));
+
+        let (_, reader) =
+            scripted(
+                move |request| if is_extraction(request) { fail() } else { Ok("Fine.".to_owned()) },
+            );
+        assert_eq!(read(&reader, &["One."]).unwrap_err().code, Code::Provider);
+
+        let (_, reader) = scripted(|_| Err(Error::aborted()));
+        assert_eq!(read(&reader, &["One."]).unwrap_err().code, Code::Aborted);
+    }
+
+    #[test]
+    fn a_model_that_never_keeps_to_the_form_fails_and_one_that_slips_once_does_not() {
+        let (_, reader) = scripted(|_| Ok("What a lovely passage.".to_owned()));
+        assert_eq!(read(&reader, &["One.", "Two."]).unwrap_err().code, Code::Provider);
+
+        let (_, reader) = scripted(|request| {
+            Ok(if request.prompt.contains("One.\n</passage>") { "Lovely." } else { RECORDS }
+                .to_owned())
+        });
+        let reading = read(&reader, &["One.", "Two."]).unwrap();
+        assert_eq!(
+            (reading.excerpts[0].degraded.len(), reading.excerpts[1].degraded.len()),
+            (1, 0)
+        );
+    }
+
+    #[test]
+    fn an_answer_streams_with_checked_marks() {
+        let (_, reader) = scripted(|_| Ok("Steamed [2], not roasted [7].".to_owned()));
+        let request =
+            AnswerRequest { context: context(&["One.", "Two."]), ..AnswerRequest::default() };
+        let parts: Vec<AnswerPart> = block_on(reader.answer(request).try_collect()).unwrap();
+        let mut text = String::new();
+        let mut cited = Vec::new();
+        for part in parts {
+            match part {
+                AnswerPart::Text(more) => text += &more,
+                AnswerPart::Reference { excerpt, .. } => cited.push(excerpt),
+            }
+        }
+        assert_eq!(text, "Steamed [1], not roasted.");
+        assert_eq!(cited, [1]);
+    }
+
+    #[test]
+    fn nothing_is_asked_where_nothing_is_needed() {
+        let (model, reader) = scripted(|_| Ok("Asked.".to_owned()));
+        let parts: Vec<AnswerPart> =
+            block_on(reader.answer(AnswerRequest::default()).try_collect()).unwrap();
+        assert_eq!(parts, [AnswerPart::Text(NOTHING_FOUND.to_owned())]);
+        assert_eq!(block_on(reader.standalone("Why?", &[])).unwrap(), "Why?");
+        assert!(model.asked.borrow().is_empty());
+
+        let history = [Turn { role: Role::User, text: "Tea?".into() }];
+        assert_eq!(block_on(reader.standalone("Why?", &history)).unwrap(), "Asked.");
+        assert_eq!(block_on(reader.keywords("Why?")).unwrap().low, ["Why?"]);
+    }
+
+    #[test]
+    fn whatever_changes_a_reading_changes_the_id() {
+        let (model, reader) = scripted(|_| Ok(String::new()));
+        let other = PromptedReader::new(model, Options::default());
+        assert_ne!(reader.id(), other.id());
+        assert!(other.id().contains("scripted"));
+    }
+}
