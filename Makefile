@@ -1,5 +1,5 @@
 # The two commands are `make demo` and `make test`. Each installs what it needs and says so.
-.PHONY: demo test package ready lint format setup clean
+.PHONY: demo test package eval ready lint format clean
 env := tools/env
 
 demo: ## build everything and serve the web application on localhost
@@ -15,6 +15,9 @@ test: ## build and run every test
 package: ## leave the finished npm package in pkg/
 	tools/setup build
 	$(env) node tools/build.mjs
+
+eval: package ## measure retrieval quality
+	$(env) node tools/eval.mjs
 
 ready: format lint test ## before a commit
 

@@ -1,9 +1,204 @@
 //! The wasm-bindgen surface: conversion and nothing else.
+//!
+//! Every method is synchronous over `&self`: it clones the engine's handle and returns a promise.
+//! No borrow of the exported object outlives the call, so calls may overlap and callbacks may come
+//! back in.
 
+use std::{cell::RefCell, rc::Rc};
+
+use futures::{StreamExt, stream::LocalBoxStream};
+use js_sys::{Function, Promise};
+use serde::Serialize;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::future_to_promise;
 
-/// The version of the package.
+use crate::{
+    engine::{Engine, Event, GraphOptions, IngestProgress, Signal, StreamPart},
+    host::{arguments, error_to_js, from_js, signal_from, to_js},
+    record::{Error, Result},
+};
+
+/// A promise of what the work gives.
+fn promise<T: Serialize>(work: impl Future<Output = Result<T>> + 'static) -> Promise {
+    future_to_promise(async move {
+        let value = work.await.map_err(|error| error_to_js(&error))?;
+        to_js(&value).map_err(|error| error_to_js(&error))
+    })
+}
+
+/// A promise of work that can be cancelled by `options.signal`.
+fn cancellable<T: Serialize, F>(options: &JsValue, start: impl FnOnce(Signal) -> F) -> Promise
+where
+    F: Future<Output = Result<T>> + 'static,
+{
+    let (signal, listening) = signal_from(&arguments::property(options, "signal"));
+    let work = start(signal);
+    promise(async move {
+        let result = work.await;
+        drop(listening);
+        result
+    })
+}
+
+/// An open knowledge base.
 #[wasm_bindgen]
-pub fn version() -> String {
-    env!("CARGO_PKG_VERSION").to_owned()
+pub struct Core(Engine);
+
+#[wasm_bindgen]
+impl Core {
+    /// Opens; resolves to a `Core`.
+    pub fn open(options: JsValue, emit: Function) -> Promise {
+        future_to_promise(async move {
+            let listener = Rc::new(move |event| emit_event(&emit, &event));
+            let opened = async { let (ports, options) = arguments::open_options(&options, listener).await?; Engine::open(ports, options).await };
+            opened.await.map(|engine| Core(engine).into()).map_err(|error| error_to_js(&error))
+        })
+    }
+
+    /// See `SmolRag.ingest`.
+    pub fn ingest(&self, documents: JsValue, options: JsValue) -> Promise {
+        let engine = self.0.clone();
+        cancellable(&options, |signal| {
+            let progress = progress(&options);
+            let documents = arguments::documents(&documents);
+            async move { engine.ingest(documents?, signal, progress?).await }
+        })
+    }
+
+    /// See `SmolRag.retrieve`.
+    pub fn retrieve(&self, question: JsValue, options: JsValue) -> Promise {
+        let engine = self.0.clone();
+        cancellable(&options, |signal| {
+            let (question, options) = (arguments::question(&question), arguments::retrieve_options(&options));
+            async move { engine.retrieve(question?, options?, signal).await }
+        })
+    }
+
+    /// See `SmolRag.query`.
+    pub fn query(&self, question: JsValue, options: JsValue) -> Promise {
+        let engine = self.0.clone();
+        cancellable(&options, |signal| {
+            let (question, options) = (arguments::question(&question), arguments::query_options(&options));
+            async move { engine.query(question?, options?, signal).await }
+        })
+    }
+
+    /// See `SmolRag.stream`.
+    pub fn stream(&self, question: JsValue, options: JsValue) -> Parts {
+        let (signal, listening) = signal_from(&arguments::property(&options, "signal"));
+        let arguments = arguments::question(&question).and_then(|question| Ok((question, arguments::query_options(&options)?)));
+        let parts = match arguments {
+            Ok((question, options)) => self.0.stream(question, options, signal),
+            Err(error) => futures::stream::once(async { Err(error) }).boxed_local(),
+        };
+        Parts { parts: Rc::new(RefCell::new(Some(parts))), _listening: Box::new(listening) }
+    }
+
+    /// See `SmolRag.remove`.
+    pub fn remove(&self, source: JsValue, options: JsValue) -> Promise {
+        let engine = self.0.clone();
+        cancellable(&options, |signal| {
+            let source = arguments::text("source", &source);
+            async move { engine.remove(source?, signal).await }
+        })
+    }
+
+    /// See `SmolRag.documents`.
+    pub fn documents(&self) -> Promise {
+        let engine = self.0.clone();
+        promise(async move { engine.documents().await })
+    }
+
+    /// See `SmolRag.text`.
+    pub fn text(&self, source: JsValue) -> Promise {
+        let engine = self.0.clone();
+        promise(async move { engine.text(arguments::text("source", &source)?).await })
+    }
+
+    /// See `SmolRag.entity`.
+    pub fn entity(&self, name: JsValue) -> Promise {
+        let engine = self.0.clone();
+        promise(async move { engine.entity(arguments::text("name", &name)?).await })
+    }
+
+    /// See `SmolRag.relationships`.
+    pub fn relationships(&self, name: JsValue) -> Promise {
+        let engine = self.0.clone();
+        promise(async move { engine.relationships(arguments::text("name", &name)?).await })
+    }
+
+    /// See `SmolRag.graph`.
+    pub fn graph(&self, options: JsValue) -> Promise {
+        let engine = self.0.clone();
+        promise(async move { engine.graph(from_js::<GraphOptions>("options", &options)?).await })
+    }
+
+    /// See `SmolRag.mergeEntities`.
+    #[wasm_bindgen(js_name = mergeEntities)]
+    pub fn merge_entities(&self, names: JsValue, into: JsValue) -> Promise {
+        let engine = self.0.clone();
+        promise(async move { engine.merge_entities(arguments::names("names", &names)?, arguments::text("into", &into)?).await })
+    }
+
+    /// See `SmolRag.unmerge`.
+    pub fn unmerge(&self, into: JsValue) -> Promise {
+        let engine = self.0.clone();
+        promise(async move { engine.unmerge(arguments::text("into", &into)?).await })
+    }
+
+    /// See `SmolRag.stats`.
+    pub fn stats(&self) -> std::result::Result<JsValue, JsValue> {
+        to_js(&self.0.stats()).map_err(|error| error_to_js(&error))
+    }
+
+    /// See `SmolRag.close`.
+    pub fn close(&self, options: JsValue) -> Promise {
+        let engine = self.0.clone();
+        let force = arguments::property(&options, "force").is_truthy();
+        promise(async move { engine.close(force).await })
+    }
+}
+
+/// The parts of an answer on their way. Freeing it cancels what is left.
+#[wasm_bindgen]
+pub struct Parts {
+    /// `None` while a part is waited for.
+    parts: Rc<RefCell<Option<LocalBoxStream<'static, Result<StreamPart>>>>>,
+    _listening: Box<dyn std::any::Any>,
+}
+
+#[wasm_bindgen]
+impl Parts {
+    /// The next part; `undefined` after the last.
+    pub fn next(&self) -> Promise {
+        let place = self.parts.clone();
+        promise(async move {
+            let parts = place.borrow_mut().take();
+            let mut parts = parts.ok_or_else(|| Error::invalid("wait for one part before asking for the next"))?;
+            let part = parts.next().await.transpose();
+            *place.borrow_mut() = Some(parts);
+            part
+        })
+    }
+}
+
+fn emit_event(emit: &Function, event: &Event) {
+    if let Ok(value) = to_js(event) {
+        // The package's own function; it throws nothing.
+        let _ = emit.call2(&JsValue::UNDEFINED, &arguments::property(&value, "type"), &value);
+    }
+}
+
+fn progress(options: &JsValue) -> Result<Rc<dyn Fn(IngestProgress)>> {
+    let callback = arguments::property(options, "onProgress");
+    if callback.is_undefined() {
+        return Ok(Rc::new(|_| ()));
+    }
+    let callback: Function = callback.dyn_into().map_err(|_| Error::invalid("onProgress must be a function"))?;
+    Ok(Rc::new(move |progress| {
+        if let Ok(value) = to_js(&progress) {
+            // The package wraps the user's callback; it throws nothing.
+            let _ = callback.call1(&JsValue::UNDEFINED, &value);
+        }
+    }))
 }

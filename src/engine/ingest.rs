@@ -3,8 +3,9 @@
 use std::{collections::BTreeSet, rc::Rc};
 
 use futures::StreamExt;
+use serde::Serialize;
 
-use super::{instance::Engine, limits::Caller, persist::Prepared, queue::Unit, signal::Signal};
+use super::{instance::{Engine, Meter}, limits::Caller, persist::Prepared, queue::Unit, signal::Signal};
 use crate::{
     port::{DocumentText, ExcerptReading, ExcerptText, Reading},
     record::{
@@ -26,7 +27,8 @@ pub struct DocumentInput {
 }
 
 /// A step of ingesting one document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Stage {
     /// It was split.
     Excerpts,
@@ -39,7 +41,7 @@ pub enum Stage {
 }
 
 /// How far one document is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct IngestProgress {
     /// Which document.
     pub source: Rc<str>,
@@ -52,7 +54,7 @@ pub struct IngestProgress {
 }
 
 /// What became of each document.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct IngestReport {
     /// New ones.
     pub ingested: Vec<Rc<str>>,
@@ -61,7 +63,16 @@ pub struct IngestReport {
     /// Those that had nothing to do.
     pub unchanged: Vec<Rc<str>>,
     /// Those that failed; their earlier version stands.
-    pub failed: Vec<(Rc<str>, Error)>,
+    pub failed: Vec<Failure>,
+}
+
+/// A document that failed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Failure {
+    /// Which one.
+    pub source: Rc<str>,
+    /// Why.
+    pub error: Error,
 }
 
 #[derive(Clone, Copy)]
@@ -158,7 +169,7 @@ fn report(documents: &[DocumentInput], outcomes: Vec<Result<(usize, Result<Outco
             Ok(Outcome::Ingested) => report.ingested.push(source),
             Ok(Outcome::Updated) => report.updated.push(source),
             Ok(Outcome::Unchanged) => report.unchanged.push(source),
-            Err(error) => report.failed.push((source, error)),
+            Err(error) => report.failed.push(Failure { source, error }),
         }
     }
     Ok(report)
@@ -197,7 +208,7 @@ impl Ingest<'_> {
         let prepared = self.signal.guard(think).await?;
         self.report(document, Stage::Commit, 0, 1);
         let turn = unit.commit_turn().await?;
-        self.engine.commit(prepared).await?;
+        self.engine.commit(|_| Ok(Some(prepared.clone()))).await?;
         drop(turn);
         self.report(document, Stage::Commit, 1, 1);
         Ok(if stored.is_some() { Outcome::Updated } else { Outcome::Ingested })
@@ -205,7 +216,7 @@ impl Ingest<'_> {
 
     /// Over everything that the contribution depends on.
     fn revision(&self, document: &DocumentInput) -> Rc<str> {
-        let reader = self.engine.reader(self.caller).id();
+        let reader = self.engine.reader(self.caller, &Meter::default()).id();
         let metadata = format!("{:?}", document.metadata);
         let excerpts = format!("{:?}", self.engine.0.options.excerpts);
         revision(&[&document.text, &metadata, &reader, &excerpts]).into()
@@ -250,7 +261,7 @@ impl Ingest<'_> {
             text: document.text.clone(),
             excerpts: spans.iter().map(excerpt).collect(),
         };
-        self.engine.reader(self.caller).read(text, Rc::new(told)).await
+        self.engine.reader(self.caller, &Meter::default()).read(text, Rc::new(told)).await
     }
 
     fn report(&self, document: &DocumentInput, stage: Stage, done: usize, total: usize) {

@@ -5,6 +5,10 @@ use std::{
     rc::Rc,
 };
 
+use futures::{future::LocalBoxFuture, stream::LocalBoxStream};
+
+use serde::Serialize;
+
 use super::{
     cache::{Cache, CacheLimits, CacheStats},
     limits::{CallGate, Caller, GateLimits},
@@ -14,7 +18,7 @@ use super::{
 };
 use crate::{
     builtin::ExtractiveReader,
-    port::{Clock, EmbeddingModel, Epoch, LanguageModel, Reader, Storage},
+    port::{Clock, Completion, EmbeddingModel, Epoch, LanguageModel, Reader, Storage},
     prompt::{self, PromptedReader},
     record::{Result, UnitVector},
     store::{KnowledgeBase, KnowledgeBaseOptions},
@@ -68,8 +72,26 @@ pub struct Options {
     pub prompts: prompt::Options,
 }
 
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            excerpts: ExcerptOptions::default(),
+            queue: QueueLimits::default(),
+            llm: GateLimits::default(),
+            embedder: GateLimits::default(),
+            model_timeout: 120_000.0,
+            cache: CacheLimits { entries: 10_000, bytes: 64 << 20 },
+            document_bytes: 8 << 20,
+            resolve_entities: true,
+            vector_weight: 1.0,
+            prompts: prompt::Options::default(),
+        }
+    }
+}
+
 /// What happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Event {
     /// This instance has committed.
     Commit {
@@ -106,28 +128,26 @@ pub(super) struct Inner {
 }
 
 /// Counts, as they are now.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Stats {
     /// Commits that the storage has seen.
     pub epoch: Epoch,
-    /// Documents.
-    pub documents: usize,
-    /// Excerpts; one that documents share counts once.
-    pub excerpts: usize,
-    /// Entities, those included that no document describes.
-    pub entities: usize,
-    /// Relationships.
-    pub relationships: usize,
-    /// Vectors that are searched.
-    pub vectors: usize,
-    /// Bytes that the knowledge base holds, estimated.
-    pub bytes: usize,
-    /// Kept completions.
-    pub completions: CacheStats,
-    /// Kept embeddings.
-    pub embeddings: CacheStats,
+    /// What the knowledge base holds.
+    #[serde(flatten)]
+    pub counts: KnowledgeBaseCounts,
+    /// Answers of models kept.
+    pub cache: Caches,
     /// Calls.
     pub queue: QueueStats,
+}
+
+/// What each cache holds and has seen.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Caches {
+    /// Of the language model.
+    pub completions: CacheStats,
+    /// Of the embedding model.
+    pub embeddings: CacheStats,
 }
 
 impl Engine {
@@ -168,17 +188,13 @@ impl Engine {
 
     /// Counts, as they are now.
     pub fn stats(&self) -> Stats {
-        let counts = self.0.knowledge.borrow().counts();
         Stats {
             epoch: self.0.epoch.get(),
-            documents: counts.documents,
-            excerpts: counts.excerpts,
-            entities: counts.entities,
-            relationships: counts.relationships,
-            vectors: counts.vectors,
-            bytes: counts.bytes,
-            completions: self.0.completions.cache.stats(),
-            embeddings: self.0.embeddings.cache.stats(),
+            counts: self.0.knowledge.borrow().counts(),
+            cache: Caches {
+                completions: self.0.completions.cache.stats(),
+                embeddings: self.0.embeddings.cache.stats(),
+            },
             queue: self.0.queue.stats(),
         }
     }
@@ -197,11 +213,12 @@ impl Engine {
     }
 
     /// Who reads and answers for this caller.
-    pub(super) fn reader(&self, caller: Caller) -> Rc<dyn Reader> {
+    pub(super) fn reader(&self, caller: Caller, meter: &Meter) -> Rc<dyn Reader> {
         match &self.0.ports.llm {
             None => self.0.extractive.clone(),
             Some(llm) => {
-                let limited = LimitedLanguageModel::new(llm.clone(), self.0.completions.clone(), caller);
+                let metered = Rc::new(Metered { inner: llm.clone(), meter: meter.clone() });
+                let limited = LimitedLanguageModel::new(metered, self.0.completions.clone(), caller);
                 Rc::new(PromptedReader::new(Rc::new(limited), self.0.options.prompts.clone()))
             }
         }
@@ -223,5 +240,40 @@ impl Engine {
         let result = signal.guard(work).await;
         drop(reading);
         result
+    }
+}
+
+/// Counts the calls that reach the language model, those of the cache left out.
+#[derive(Clone, Default)]
+pub(super) struct Meter(Rc<Cell<usize>>);
+
+impl Meter {
+    pub fn calls(&self) -> usize {
+        self.0.get()
+    }
+
+    fn count(&self) {
+        self.0.set(self.0.get() + 1);
+    }
+}
+
+struct Metered {
+    inner: Rc<dyn LanguageModel>,
+    meter: Meter,
+}
+
+impl LanguageModel for Metered {
+    fn id(&self) -> &str {
+        self.inner.id()
+    }
+
+    fn complete(&self, request: Completion) -> LocalBoxFuture<'static, Result<String>> {
+        self.meter.count();
+        self.inner.complete(request)
+    }
+
+    fn stream(&self, request: Completion) -> LocalBoxStream<'static, Result<String>> {
+        self.meter.count();
+        self.inner.stream(request)
     }
 }

@@ -3,9 +3,9 @@
 //! | table | key | record |
 //! |---|---|---|
 //! | `documents` | [`document_key`] | a document: what was read from it, its text, its vectors |
-//! | `rules` | the name merged into | the names merged |
 //! | `changes` | epoch, 20 digits | what the commit of that epoch changed |
 //! | `meta` | `model` | the embedding model that all vectors are by |
+//! | `meta` | `rules` | which names the user has merged |
 //!
 //! A commit is one transaction that fails if somebody else has committed since: the instance then
 //! follows what they changed, and tries again.
@@ -21,14 +21,14 @@ use crate::{
         Code, Contribution, Error, Result,
         codec::{decode, decode_document, decode_text, encode, encode_document},
     },
-    store::Change,
+    store::{Change, KnowledgeBase, MergeRules},
 };
 
 const DOCUMENTS: Table = "documents";
-const RULES: Table = "rules";
 const CHANGES: Table = "changes";
 const META: Table = "meta";
 const MODEL: &str = "model";
+const RULES: &str = "rules";
 
 /// Rows of one read.
 const PAGE: usize = 64;
@@ -37,12 +37,15 @@ const KEPT_CHANGES: Epoch = 1024;
 /// Commits by others that one commit gives way to before it fails.
 const ATTEMPTS: usize = 64;
 
-/// Which rows a commit wrote or deleted.
+/// What a commit wrote or deleted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Changed {
     documents: Vec<Rc<str>>,
-    rules: Vec<Rc<str>>,
+    rules: bool,
 }
+
+/// Merge rules as they are stored: targets with the names merged into them.
+type StoredRules = Vec<(Rc<str>, Vec<Rc<str>>)>;
 
 /// The embedding model of a knowledge base; the empty id stands for none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,40 +55,37 @@ struct Model {
 }
 
 /// A change as it is prepared: what to write, and what to apply once it is written.
+#[derive(Clone)]
 pub(super) enum Prepared {
     /// A document, new or again.
-    Put { contribution: Rc<Contribution>, record: Vec<u8> },
+    Put { contribution: Rc<Contribution>, record: Rc<[u8]> },
     /// No such document any more.
     Remove { source: Rc<str> },
-    /// These names are that entity.
-    Merge { names: BTreeSet<Rc<str>>, into: Rc<str> },
-    /// They are not any more.
-    Unmerge { into: Rc<str> },
+    /// Which names are one entity.
+    Rules(MergeRules),
 }
 
 impl Prepared {
     pub fn put(contribution: Contribution, text: &str) -> Self {
-        let record = encode_document(&contribution, text);
+        let record = encode_document(&contribution, text).into();
         Prepared::Put { contribution: Rc::new(contribution), record }
     }
 
     fn write(&self, rows: &mut Changes, changed: &mut Changed) {
         match self {
             Prepared::Put { contribution, record } => {
-                rows.puts.push((DOCUMENTS, document_key(&contribution.source), record.clone()));
+                rows.puts.push((DOCUMENTS, document_key(&contribution.source), record.to_vec()));
                 changed.documents.push(contribution.source.clone());
             }
             Prepared::Remove { source } => {
                 rows.deletes.push((DOCUMENTS, document_key(source)));
                 changed.documents.push(source.clone());
             }
-            Prepared::Merge { names, into } => {
-                rows.puts.push((RULES, document_key(into), encode(names)));
-                changed.rules.push(into.clone());
-            }
-            Prepared::Unmerge { into } => {
-                rows.deletes.push((RULES, document_key(into)));
-                changed.rules.push(into.clone());
+            Prepared::Rules(rules) => {
+                let stored: StoredRules =
+                    rules.iter().map(|(into, names)| (into.clone(), names.cloned().collect())).collect();
+                rows.puts.push((META, RULES.into(), encode(&stored)));
+                changed.rules = true;
             }
         }
     }
@@ -94,8 +94,7 @@ impl Prepared {
         match self {
             Prepared::Put { contribution, .. } => Change::Put(contribution),
             Prepared::Remove { source } => Change::Remove(source),
-            Prepared::Merge { names, into } => Change::Merge { names, into },
-            Prepared::Unmerge { into } => Change::Unmerge(into),
+            Prepared::Rules(rules) => Change::Rules(rules),
         }
     }
 
@@ -103,18 +102,18 @@ impl Prepared {
         match self {
             Prepared::Put { contribution, .. } => Some(contribution.source.clone()),
             Prepared::Remove { source } => Some(source.clone()),
-            Prepared::Merge { .. } | Prepared::Unmerge { .. } => None,
+            Prepared::Rules(_) => None,
         }
     }
 }
 
-/// The key of a name: behind the name itself and before any other key, since names hold no NUL. So
-/// the one row of a name is the first one after it.
-fn document_key(name: &str) -> String {
-    format!("{name}\u{1}")
+/// The key of a document: behind its source itself and before any other key, since sources hold no
+/// control character. So the one row of a source is the first one after it.
+fn document_key(source: &str) -> String {
+    format!("{source}\u{1}")
 }
 
-fn name_of(key: &str) -> &str {
+fn source_of(key: &str) -> &str {
     key.strip_suffix('\u{1}').unwrap_or(key)
 }
 
@@ -132,7 +131,7 @@ impl Engine {
         loop {
             let rows = storage.read(DOCUMENTS, after.take(), PAGE).await?;
             for (key, record) in &rows {
-                self.apply_document(name_of(key), Some(record))?;
+                self.apply_document(source_of(key), Some(record))?;
             }
             self.0.ports.clock.yield_now().await;
             match rows.into_iter().nth(PAGE - 1) {
@@ -140,32 +139,30 @@ impl Engine {
                 None => break,
             }
         }
-        let mut after = None;
-        loop {
-            let rows = storage.read(RULES, after.take(), PAGE).await?;
-            for (key, record) in &rows {
-                self.apply_rule(name_of(key), Some(record))?;
-            }
-            match rows.into_iter().nth(PAGE - 1) {
-                Some((key, _)) => after = Some(key),
-                None => break,
-            }
-        }
+        self.apply_rules().await?;
         self.0.epoch.set(epoch);
         self.follow().await
     }
 
     /// Writes a change and applies it. Called while holding the turn to commit, and run to its end.
-    pub(super) async fn commit(&self, prepared: Prepared) -> Result<()> {
-        let source = prepared.source();
+    ///
+    /// `prepare` says what to change, from the version that the commit builds on: it is asked again
+    /// whenever others have committed first. `None` is nothing to do. Returns whether there was.
+    pub(super) async fn commit(
+        &self,
+        prepare: impl Fn(&KnowledgeBase) -> Result<Option<Prepared>>,
+    ) -> Result<bool> {
         for _ in 0..ATTEMPTS {
+            let prepared = prepare(&self.0.knowledge.borrow())?;
+            let Some(prepared) = prepared else { return Ok(false) };
             let epoch = self.0.epoch.get();
             match self.0.ports.storage.commit(epoch, self.rows(&prepared, epoch + 1)).await {
                 Ok(next) => {
+                    let source = prepared.source();
                     self.0.knowledge.borrow_mut().apply(prepared.into_change());
                     self.0.epoch.set(next);
                     (self.0.ports.listener)(Event::Commit { epoch: next, source });
-                    return Ok(());
+                    return Ok(true);
                 }
                 Err(error) if error.code == Code::StorageConflict => self.follow().await?,
                 Err(error) => return Err(error),
@@ -211,13 +208,13 @@ impl Engine {
             for (key, record) in &rows {
                 let Changed { documents, rules } = decode(&format!("changes of epoch {key}"), record)?;
                 changed.documents.extend(documents);
-                changed.rules.extend(rules);
+                changed.rules |= rules;
             }
             for source in BTreeSet::from_iter(changed.documents) {
-                self.apply_document(&source, self.row(DOCUMENTS, &source).await?.as_deref())?;
+                self.apply_document(&source, self.row(&source).await?.as_deref())?;
             }
-            for into in BTreeSet::from_iter(changed.rules) {
-                self.apply_rule(&into, self.row(RULES, &into).await?.as_deref())?;
+            if changed.rules {
+                self.apply_rules().await?;
             }
             self.0.epoch.set(last);
             (self.0.ports.listener)(Event::RemoteCommit { epoch: last });
@@ -226,14 +223,19 @@ impl Engine {
 
     /// The text of a document as it was ingested.
     pub(super) async fn stored_text(&self, source: &str) -> Result<Option<String>> {
-        let record = self.row(DOCUMENTS, source).await?;
+        let record = self.row(source).await?;
         record.map(|record| decode_text(source, &record)).transpose()
     }
 
-    /// The record of one name.
-    async fn row(&self, table: Table, name: &str) -> Result<Option<Vec<u8>>> {
-        let rows = self.0.ports.storage.read(table, Some(name.to_owned()), 1).await?;
-        Ok(rows.into_iter().find(|(key, _)| *key == document_key(name)).map(|(_, record)| record))
+    /// The record of one document.
+    async fn row(&self, source: &str) -> Result<Option<Vec<u8>>> {
+        let rows = self.0.ports.storage.read(DOCUMENTS, Some(source.to_owned()), 1).await?;
+        Ok(rows.into_iter().find(|(key, _)| *key == document_key(source)).map(|(_, record)| record))
+    }
+
+    async fn meta(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        let rows = self.0.ports.storage.read(META, None, PAGE).await?;
+        Ok(rows.into_iter().find(|(found, _)| found == key).map(|(_, record)| record))
     }
 
     fn apply_document(&self, source: &str, record: Option<&[u8]>) -> Result<()> {
@@ -245,12 +247,14 @@ impl Engine {
         Ok(())
     }
 
-    fn apply_rule(&self, into: &str, record: Option<&[u8]>) -> Result<()> {
-        let change = match record {
-            Some(record) => Change::Merge { names: decode(into, record)?, into: into.into() },
-            None => Change::Unmerge(into.into()),
-        };
-        self.0.knowledge.borrow_mut().apply(change);
+    async fn apply_rules(&self) -> Result<()> {
+        let Some(record) = self.meta(RULES).await? else { return Ok(()) };
+        let stored: StoredRules = decode("the merged names", &record)?;
+        let mut rules = MergeRules::new(self.0.options.resolve_entities);
+        for (into, names) in &stored {
+            rules.merge(names, into)?;
+        }
+        self.0.knowledge.borrow_mut().apply(Change::Rules(rules));
         Ok(())
     }
 
@@ -263,9 +267,8 @@ impl Engine {
 
     /// Refuses to mix the vectors of two models.
     async fn check_model(&self) -> Result<()> {
-        let rows = self.0.ports.storage.read(META, None, PAGE).await?;
-        let Some((_, record)) = rows.iter().find(|(key, _)| key == MODEL) else { return Ok(()) };
-        let (stored, own): (Model, Model) = (decode("the embedding model", record)?, self.model());
+        let Some(record) = self.meta(MODEL).await? else { return Ok(()) };
+        let (stored, own): (Model, Model) = (decode("the embedding model", &record)?, self.model());
         if stored == own {
             return Ok(());
         }

@@ -21,27 +21,10 @@ extern "C" {
     fn retry_after(this: &Thrown) -> JsValue;
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ErrorFields<'a> {
-    code: &'static str,
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after: Option<f64>,
-}
-
 /// Plain fields `{ code, message, status?, retryAfter? }`, from which the package makes its
 /// `SmolRagError`.
 pub fn error_to_js(error: &Error) -> JsValue {
-    let fields = ErrorFields {
-        code: error.code.as_str(),
-        message: &error.message,
-        status: error.status,
-        retry_after: error.retry_after,
-    };
-    to_js(&fields).unwrap_or_else(|_| JsValue::from_str(&error.message))
+    to_js(error).unwrap_or_else(|_| JsValue::from_str(&error.message))
 }
 
 /// What a user's callback threw or rejected with. One of our own codes is kept; `fallback` is the

@@ -3,6 +3,7 @@
 //! Nothing here decides anything; it implements the traits of [`port`](crate::port) and converts.
 
 mod abort;
+pub mod arguments;
 mod clock;
 mod convert;
 mod indexed_db;

@@ -2,11 +2,38 @@ import { SmolRagError } from "./error.js";
 import { embeddingTable, ready } from "./host.js";
 import type {
   Answer, AnswerPart, CallOptions, Document, DocumentInfo, EntityInfo, Events, GraphOptions, GraphView,
-  IngestOptions, IngestReport, OpenOptions, QueryOptions, RelationshipInfo, Retrieved, RetrieveOptions, StaticTable, Stats,
+  IngestOptions, IngestReport, OpenOptions, Progress, QueryOptions, RelationshipInfo, Retrieved, RetrieveOptions, StaticTable, Stats,
 } from "./types.js";
 import { Core, type Parts } from "./wasm/smolrag.js";
 
-type Listener<T> = (event: T) => void;
+/** Who listens to what. A listener that throws is reported as uncaught and disturbs nobody. */
+class Listeners {
+  readonly #byType = new Map<keyof Events, Set<(event: never) => void>>();
+
+  add<K extends keyof Events>(type: K, listener: (event: Events[K]) => void): () => void {
+    const listeners = this.#byType.get(type) ?? new Set();
+    this.#byType.set(type, listeners);
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  }
+
+  readonly emit = <K extends keyof Events>(type: K, event: Events[K]): void => {
+    for (const listener of this.#byType.get(type) ?? []) guarded(listener as (event: Events[K]) => void)(event);
+  };
+}
+
+/** The callback, its exceptions thrown where nothing of ours runs. */
+function guarded<T>(callback: (value: T) => void): (value: T) => void {
+  return (value) => {
+    try {
+      callback(value);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  };
+}
 
 /** Awaits a promise of the core; its rejection becomes a {@link SmolRagError}. */
 async function settled<T>(promise: Promise<unknown>): Promise<T> {
@@ -46,32 +73,20 @@ export function staticEmbedder(table: ArrayBuffer | Uint8Array): StaticTable {
  */
 export class SmolRag {
   readonly #core: Core;
-  readonly #listeners: Map<keyof Events, Set<Listener<never>>>;
+  readonly #listeners: Listeners;
 
-  private constructor(core: Core, listeners: Map<keyof Events, Set<Listener<never>>>) {
+  private constructor(core: Core, listeners: Listeners) {
     this.#core = core;
     this.#listeners = listeners;
   }
 
   /** Opens, and creates where there is none, the knowledge base of that name. */
   static async open(options: OpenOptions = {}): Promise<SmolRag> {
-    const listeners = new Map<keyof Events, Set<Listener<never>>>();
-    const emit = (type: keyof Events, event: never): void => {
-      for (const listener of listeners.get(type) ?? []) {
-        try {
-          listener(event);
-        } catch (error) {
-          // A listener's failure is its own: reported as uncaught, without stopping the others.
-          queueMicrotask(() => {
-            throw error;
-          });
-        }
-      }
-    };
+    const listeners = new Listeners();
     try {
       await ready();
       const { embedder = await defaultEmbedder() } = options;
-      return new SmolRag((await Core.open({ ...options, embedder }, emit)) as Core, listeners);
+      return new SmolRag((await Core.open({ ...options, embedder }, listeners.emit)) as Core, listeners);
     } catch (thrown) {
       throw SmolRagError.from(thrown);
     }
@@ -82,7 +97,11 @@ export class SmolRag {
    * commit; one that fails is in the report and leaves its earlier version answering.
    */
   async ingest(documents: Document[], options: IngestOptions = {}): Promise<IngestReport> {
-    const report = await settled<IngestReport>(this.#core.ingest(documents, options));
+    const onProgress = (progress: Progress): void => {
+      this.#listeners.emit("progress", progress);
+      if (options.onProgress) guarded(options.onProgress)(progress);
+    };
+    const report = await settled<IngestReport>(this.#core.ingest(documents, { ...options, onProgress }));
     for (const failure of report.failed) failure.error = SmolRagError.from(failure.error);
     return report;
   }
@@ -162,10 +181,7 @@ export class SmolRag {
 
   /** Listens; the returned function stops it. */
   on<K extends keyof Events>(type: K, listener: (event: Events[K]) => void): () => void {
-    const listeners = this.#listeners.get(type) ?? new Set();
-    this.#listeners.set(type, listeners);
-    listeners.add(listener);
-    return () => void listeners.delete(listener);
+    return this.#listeners.add(type, listener);
   }
 
   /** Waits for what is running and refuses what is new. With `force`, cancels what is running. */

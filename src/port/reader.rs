@@ -5,6 +5,8 @@ use std::rc::Rc;
 
 use futures::{future::LocalBoxFuture, stream::LocalBoxStream};
 
+use serde::{Serialize, Serializer};
+
 use super::Completion;
 use crate::record::{Error, Result};
 
@@ -81,7 +83,7 @@ pub struct ReadRelationship {
 }
 
 /// What to look for in the knowledge graph.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Keywords {
     /// Themes, matched against relationships.
     pub high: Vec<String>,
@@ -127,6 +129,12 @@ impl Mode {
             let known = Mode::ALL.map(Mode::as_str).join(", ");
             Error::invalid(format!("there is no mode {name:?}; use one of {known}"))
         })
+    }
+}
+
+impl Serialize for Mode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 

@@ -1,0 +1,78 @@
+// Retrieval quality on questions whose answering passage is known: `make eval`.
+//
+// For each mode: the share of questions whose passage lies within the first T tokens of the retrieved
+// excerpts in the order of their rank, the share with the passage in one of the first k excerpts
+// (hit@k), the mean reciprocal rank, and the share whose passage is in the answer. A question counts if its passage
+// stands in the documents. Texts are compared without markdown and white space.
+//
+// Usage: node tools/eval.mjs [--json] [folder with questions.json and documents/ …]
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { SmolRag } from "../pkg/node.js";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const shared = process.env.SMOLRAG_SHARED ?? join(root, "../shared");
+const modes = ["standard", "local_kg", "global_kg", "hybrid_kg", "mix"];
+const budgets = [250, 500, 1000, 2000, 4000];
+const charactersPerToken = 4.3;
+
+/** Letters and digits only: what markdown and line breaks do not change. */
+const plain = (text) => text.normalize("NFKC").toLowerCase().replace(/[^\p{L}\p{N}]+/gu, " ").trim();
+
+function load(folder) {
+  const documents = readdirSync(join(folder, "smolrag-docs")).filter((name) => name.endsWith(".md")).sort()
+    .map((source) => ({ source, text: readFileSync(join(folder, "smolrag-docs", source), "utf8") }));
+  const corpus = documents.map(({ text }) => plain(text)).join(" ");
+  const questions = JSON.parse(readFileSync(join(folder, "questions.json"), "utf8"))
+    .map(({ query, pull_quote }) => ({ query, passage: plain(pull_quote) }))
+    .filter(({ passage }) => corpus.includes(passage));
+  return { documents, questions };
+}
+
+async function evaluate(rag, questions, mode) {
+  const within = budgets.map(() => 0);
+  const hits = { 1: 0, 5: 0, 10: 0 };
+  let reciprocal = 0;
+  let answered = 0;
+  for (const { query, passage } of questions) {
+    const { excerpts } = await rag.retrieve(query, { mode, topK: 1000, maxTokens: 8000 });
+    const all = excerpts.map(({ text }) => text).join("\n\n");
+    budgets.forEach((tokens, i) => {
+      within[i] += plain(all.slice(0, Math.floor(tokens * charactersPerToken))).includes(passage) ? 1 : 0;
+    });
+    const rank = excerpts.slice(0, 10).findIndex(({ text }) => plain(text).includes(passage)) + 1;
+    for (const k of Object.keys(hits)) hits[k] += rank > 0 && rank <= k ? 1 : 0;
+    if (rank > 0) reciprocal += 1 / rank;
+    const { text } = await rag.query(query, { mode });
+    answered += plain(text.replace(/\[\d+\]/g, "")).includes(passage) ? 1 : 0;
+  }
+  const share = (count) => Math.round((100 * count) / questions.length);
+  return {
+    mode,
+    ...Object.fromEntries(budgets.map((tokens, i) => [`T=${tokens}`, share(within[i])])),
+    "hit@1": share(hits[1]), "hit@5": share(hits[5]), "hit@10": share(hits[10]),
+    "MRR@10": Number((reciprocal / questions.length).toFixed(3)),
+    "in answer": share(answered),
+  };
+}
+
+const folder = join(shared, "data");
+if (!existsSync(folder)) {
+  console.log(`eval: there is no ${folder}; set SMOLRAG_SHARED to a folder with data/questions.json and data/smolrag-docs`);
+  process.exit(0);
+}
+const { documents, questions } = load(folder);
+for (const embedder of [undefined, "none"]) {
+  const excerpts = JSON.parse(process.env.EXCERPTS ?? "{}");
+  const rag = await SmolRag.open({ storage: "memory", excerpts, ...(embedder && { embedder }) });
+  await rag.ingest(documents);
+  const { excerpts: count, entities, relationships } = rag.stats();
+  console.log(`\n${documents.length} documents, ${count} excerpts, ${entities} entities, ${relationships} relationships; `
+    + `${questions.length} questions; ${embedder ? "no embedder" : "built-in embedder"}; shares in %`);
+  const rows = [];
+  for (const mode of modes) rows.push(await evaluate(rag, questions, mode));
+  console.table(Object.fromEntries(rows.map(({ mode, ...row }) => [mode, row])));
+  await rag.close();
+}
