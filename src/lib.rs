@@ -4,8 +4,10 @@
 //! |---|---|
 //! | [`record`] | plain data: contributions of documents, ids, errors |
 //! | [`port`] | the traits that a host implements: models, storage, clock |
+//! | [`store`] | the knowledge base: graph, vectors, lexical index |
 //! | [`text`] | terms, sentences, token estimates, in any script |
 
 pub mod port;
 pub mod record;
+pub mod store;
 pub mod text;
