@@ -19,6 +19,9 @@ pub struct Position {
 pub struct Weight(pub u32);
 
 impl Weight {
+    /// The integer that stands for 1.
+    pub const UNIT: u32 = 1000;
+
     /// Clamps to 0 ..= 1,000 and rounds to thousandths; what is no number counts as 1.
     pub fn from_f64(value: f64) -> Self {
         if value.is_nan() {
@@ -30,7 +33,7 @@ impl Weight {
 
     /// The weight as SmolRAG's graph holds it.
     pub fn as_f64(self) -> f64 {
-        f64::from(self.0) / 1000.0
+        f64::from(self.0) / f64::from(Self::UNIT)
     }
 }
 

@@ -1,0 +1,156 @@
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
+
+use hashbrown::HashMap;
+use slab::Slab;
+
+/// An ordered multiset of texts: each occurrence has a unique key, and the order of the keys is the
+/// order in which a reader meets them.
+///
+/// It gives the distinct texts by first occurrence or by frequency, and takes and forgets an
+/// occurrence in O(log n), so that one document among thousands that speak of the same thing costs
+/// no more than the first. What it gives depends only on what is in it.
+pub(super) struct FirstSeen<K> {
+    ids: HashMap<Rc<str>, usize>,
+    texts: Slab<Text>,
+    /// Every occurrence under its text's id. No key is ever `None`, which sorts first and so marks
+    /// where the range of an id begins.
+    occurrences: BTreeSet<(usize, Option<K>)>,
+    /// Text ids by the key of their first occurrence.
+    by_first: BTreeMap<K, usize>,
+    /// Texts, as the keys of their first occurrences, the most frequent first.
+    by_count: BTreeSet<(Reverse<usize>, K)>,
+}
+
+struct Text {
+    text: Rc<str>,
+    count: usize,
+}
+
+impl<K: Ord + Clone> FirstSeen<K> {
+    pub(super) fn new() -> Self {
+        FirstSeen {
+            ids: HashMap::new(),
+            texts: Slab::new(),
+            occurrences: BTreeSet::new(),
+            by_first: BTreeMap::new(),
+            by_count: BTreeSet::new(),
+        }
+    }
+
+    /// Adds an occurrence. Its key must be new.
+    pub(super) fn insert(&mut self, key: K, text: &Rc<str>) {
+        let id = match self.ids.get(text) {
+            Some(&id) => id,
+            None => {
+                let id = self.texts.insert(Text { text: text.clone(), count: 0 });
+                self.ids.insert(text.clone(), id);
+                id
+            }
+        };
+        self.unrank(id);
+        self.occurrences.insert((id, Some(key)));
+        self.texts[id].count += 1;
+        self.rank(id);
+    }
+
+    /// Takes away an occurrence that was inserted with this key and text.
+    pub(super) fn remove(&mut self, key: K, text: &str) {
+        let Some(&id) = self.ids.get(text) else { return };
+        self.unrank(id);
+        if self.occurrences.remove(&(id, Some(key))) {
+            self.texts[id].count -= 1;
+        }
+        if self.texts[id].count == 0 {
+            self.texts.remove(id);
+            self.ids.remove(text);
+        } else {
+            self.rank(id);
+        }
+    }
+
+    /// The distinct texts in the order of their first occurrences.
+    pub(super) fn distinct(&self) -> impl Iterator<Item = &Rc<str>> {
+        self.by_first.values().map(|&id| &self.texts[id].text)
+    }
+
+    /// The distinct texts, the most frequent first, ties by first occurrence.
+    pub(super) fn ranked(&self) -> impl Iterator<Item = &Rc<str>> {
+        self.by_count.iter().map(|(_, first)| &self.texts[self.by_first[first]].text)
+    }
+
+    /// An estimate of the bytes held, without the texts themselves.
+    pub(super) fn bytes(&self) -> usize {
+        let word = size_of::<usize>();
+        let key = size_of::<K>();
+        // B-trees are on average two thirds full.
+        let trees = self.occurrences.len() * (key + word)
+            + self.by_first.len() * (key + word)
+            + self.by_count.len() * (key + word);
+        trees * 3 / 2 + self.texts.capacity() * 4 * word + self.ids.capacity() * 3 * word
+    }
+
+    fn first(&self, id: usize) -> Option<&K> {
+        let (found, key) = self.occurrences.range((id, None)..).next()?;
+        key.as_ref().filter(|_| *found == id)
+    }
+
+    fn rank(&mut self, id: usize) {
+        if let Some(first) = self.first(id).cloned() {
+            self.by_count.insert((Reverse(self.texts[id].count), first.clone()));
+            self.by_first.insert(first, id);
+        }
+    }
+
+    fn unrank(&mut self, id: usize) {
+        if let Some(first) = self.first(id).cloned() {
+            self.by_first.remove(&first);
+            self.by_count.remove(&(Reverse(self.texts[id].count), first));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    fn distinct(plain: &BTreeMap<u8, Rc<str>>) -> Vec<Rc<str>> {
+        let mut found: Vec<Rc<str>> = vec![];
+        for text in plain.values() {
+            if !found.contains(text) {
+                found.push(text.clone());
+            }
+        }
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn equals_recounting_under_any_history(steps in vec((0u8..20, "[a-d]"), 0..80)) {
+            let mut set = FirstSeen::new();
+            let mut plain: BTreeMap<u8, Rc<str>> = BTreeMap::new();
+            for (key, text) in steps {
+                // A key that is there leaves, any other comes.
+                if let Some(text) = plain.remove(&key) {
+                    set.remove(key, &text);
+                } else {
+                    let text: Rc<str> = text.into();
+                    set.insert(key, &text);
+                    plain.insert(key, text);
+                }
+                let mut expected = distinct(&plain);
+                prop_assert_eq!(set.distinct().cloned().collect::<Vec<_>>(), expected.clone());
+                expected.sort_by_key(|text| Reverse(plain.values().filter(|t| *t == text).count()));
+                prop_assert_eq!(set.ranked().cloned().collect::<Vec<_>>(), expected);
+            }
+            plain.iter().for_each(|(&key, text)| set.remove(key, text));
+            prop_assert!(set.ids.is_empty() && set.texts.is_empty() && set.occurrences.is_empty());
+            prop_assert!(set.by_first.is_empty() && set.by_count.is_empty());
+        }
+    }
+}

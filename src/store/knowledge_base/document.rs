@@ -1,0 +1,302 @@
+//! A document that is in the knowledge base, and the places in it that things are mentioned at.
+
+use std::{cmp::Ordering, rc::Rc};
+
+use hashbrown::HashSet;
+
+use crate::{
+    record::{
+        Contribution, EntityMention, Excerpt, Filter, Metadata, RelationshipMention, UnitVector,
+    },
+    store::{MergeRules, mentions::Mention},
+};
+
+pub(super) struct Document {
+    /// A small number, unique among the documents that are there. It orders nothing.
+    pub(super) slot: usize,
+    pub(super) contribution: Rc<Contribution>,
+    /// How many entities it describes, and pairs of them it relates, names of one form being one.
+    pub(super) entities: usize,
+    pub(super) relationships: usize,
+}
+
+/// An item of a document, as the index in its list. Ordered by source, then as in the document: the
+/// canonical order of everything.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) document: Rc<Document>,
+    pub(super) index: u32,
+}
+
+impl Place {
+    pub(super) fn contribution(&self) -> &Contribution {
+        &self.document.contribution
+    }
+
+    fn index(&self) -> usize {
+        self.index as usize
+    }
+}
+
+impl Ord for Place {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if Rc::ptr_eq(&self.document, &other.document) {
+            return self.index.cmp(&other.index);
+        }
+        let source = self.contribution().source.cmp(&other.contribution().source);
+        source.then(self.index.cmp(&other.index))
+    }
+}
+
+impl PartialOrd for Place {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Place {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Place {}
+
+/// One place that an excerpt stands at.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ExcerptPlace(pub(super) Place);
+
+impl ExcerptPlace {
+    pub(super) fn excerpt(&self) -> &Excerpt {
+        &self.0.contribution().excerpts[self.0.index()]
+    }
+}
+
+impl Mention for ExcerptPlace {
+    const COLUMNS: usize = 0;
+
+    fn column(&self, _: usize) -> &Rc<str> {
+        unreachable!("an excerpt's places are counted, its texts are those of the first")
+    }
+
+    fn vector(&self) -> Option<&UnitVector> {
+        None
+    }
+
+    fn weight(&self) -> u64 {
+        0
+    }
+}
+
+/// One description of an entity.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct EntityPlace(pub(super) Place);
+
+impl EntityPlace {
+    pub(super) const NAME: usize = 0;
+    pub(super) const CATEGORY: usize = 1;
+    pub(super) const DESCRIPTION: usize = 2;
+
+    pub(super) fn mention(&self) -> &EntityMention {
+        &self.0.contribution().entities[self.0.index()]
+    }
+}
+
+impl Mention for EntityPlace {
+    const COLUMNS: usize = 3;
+
+    fn column(&self, column: usize) -> &Rc<str> {
+        let mention = self.mention();
+        match column {
+            Self::NAME => &mention.name,
+            Self::CATEGORY => &mention.category,
+            _ => &mention.description,
+        }
+    }
+
+    fn vector(&self) -> Option<&UnitVector> {
+        Some(&self.mention().vector)
+    }
+
+    fn weight(&self) -> u64 {
+        0
+    }
+}
+
+/// One description of a relationship. `swapped` says that its source is the edge's second end.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct RelationshipPlace {
+    pub(super) place: Place,
+    pub(super) swapped: bool,
+}
+
+impl RelationshipPlace {
+    pub(super) const FIRST: usize = 0;
+    pub(super) const SECOND: usize = 1;
+    pub(super) const DESCRIPTION: usize = 2;
+    pub(super) const KEYWORDS: usize = 3;
+
+    pub(super) fn mention(&self) -> &RelationshipMention {
+        &self.place.contribution().relationships[self.place.index()]
+    }
+}
+
+impl Mention for RelationshipPlace {
+    const COLUMNS: usize = 4;
+
+    fn column(&self, column: usize) -> &Rc<str> {
+        let mention = self.mention();
+        match column {
+            Self::FIRST if self.swapped => &mention.target,
+            Self::FIRST => &mention.source,
+            Self::SECOND if self.swapped => &mention.source,
+            Self::SECOND => &mention.target,
+            Self::DESCRIPTION => &mention.description,
+            _ => &mention.keywords,
+        }
+    }
+
+    fn vector(&self) -> Option<&UnitVector> {
+        Some(&self.mention().vector)
+    }
+
+    fn weight(&self) -> u64 {
+        u64::from(self.mention().weight.0)
+    }
+}
+
+/// One end of one description of a relationship: it names an entity without describing it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct EndPlace {
+    pub(super) place: Place,
+    pub(super) target: bool,
+}
+
+impl EndPlace {
+    pub(super) const NAME: usize = 0;
+
+    pub(super) fn mention(&self) -> &RelationshipMention {
+        &self.place.contribution().relationships[self.place.index()]
+    }
+}
+
+impl Mention for EndPlace {
+    const COLUMNS: usize = 1;
+
+    fn column(&self, _: usize) -> &Rc<str> {
+        if self.target { &self.mention().target } else { &self.mention().source }
+    }
+
+    fn vector(&self) -> Option<&UnitVector> {
+        None
+    }
+
+    fn weight(&self) -> u64 {
+        0
+    }
+}
+
+/// One keyword of a document's content.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct KeywordPlace(pub(super) Place);
+
+/// The documents that a query may use, decided once a query.
+pub(super) struct Admitted(Option<Vec<bool>>);
+
+impl Admitted {
+    pub(super) fn new<'a>(
+        filter: &Filter,
+        documents: impl ExactSizeIterator<Item = &'a Rc<Document>> + Clone,
+    ) -> Self {
+        if filter.is_empty() {
+            return Admitted(None);
+        }
+        let slots = documents.clone().map(|document| document.slot + 1).max().unwrap_or(0);
+        let mut admitted = vec![false; slots];
+        for document in documents {
+            admitted[document.slot] = filter.matches(&document.contribution.metadata);
+        }
+        Admitted(Some(admitted))
+    }
+
+    pub(super) fn admits(&self, place: &Place) -> bool {
+        self.0.as_ref().is_none_or(|admitted| admitted[place.document.slot])
+    }
+}
+
+impl Document {
+    pub(super) fn new(slot: usize, contribution: Rc<Contribution>, rules: &MergeRules) -> Self {
+        let entities: HashSet<String> =
+            contribution.entities.iter().map(|mention| rules.own_key(&mention.name)).collect();
+        let related: HashSet<(String, String)> = contribution
+            .relationships
+            .iter()
+            .map(|mention| (rules.own_key(&mention.source), rules.own_key(&mention.target)))
+            .filter(|(source, target)| source != target)
+            .map(
+                |(source, target)| {
+                    if source < target { (source, target) } else { (target, source) }
+                },
+            )
+            .collect();
+        Document { slot, contribution, entities: entities.len(), relationships: related.len() }
+    }
+
+    /// An estimate of the bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        let Contribution {
+            source,
+            revision,
+            metadata,
+            excerpts,
+            entities,
+            relationships,
+            keywords,
+            ..
+        } = &*self.contribution;
+        let excerpts: usize = excerpts
+            .iter()
+            .map(|e| {
+                size_of::<Excerpt>()
+                    + text(&e.id)
+                    + text(&e.text)
+                    + text(&e.summary)
+                    + e.headings.iter().map(|heading| text(heading) + 16).sum::<usize>()
+                    + vector(&e.vector)
+            })
+            .sum();
+        let entities: usize = entities
+            .iter()
+            .map(|m| {
+                size_of::<EntityMention>()
+                    + text(&m.name)
+                    + text(&m.category)
+                    + text(&m.description)
+                    + vector(&m.vector)
+            })
+            .sum();
+        let relationships: usize = relationships
+            .iter()
+            .map(|m| {
+                size_of::<RelationshipMention>()
+                    + text(&m.source)
+                    + text(&m.target)
+                    + text(&m.description)
+                    + text(&m.keywords)
+                    + vector(&m.vector)
+            })
+            .sum();
+        let keywords: usize = keywords.iter().map(|keyword| text(keyword) + 16).sum();
+        let own = size_of::<Document>() + size_of::<Contribution>() + text(source) + text(revision);
+        own + 64 * Metadata::len(metadata) + excerpts + entities + relationships + keywords
+    }
+}
+
+/// With the two counts in front of what an `Rc` points to.
+fn text(text: &str) -> usize {
+    2 * size_of::<usize>() + text.len()
+}
+
+fn vector(vector: &UnitVector) -> usize {
+    2 * size_of::<usize>() + 2 * vector.dimensions()
+}

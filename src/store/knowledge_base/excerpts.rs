@@ -1,0 +1,134 @@
+use std::{mem, rc::Rc};
+
+use hashbrown::HashMap;
+use slab::Slab;
+
+use super::{
+    document::{Admitted, ExcerptPlace},
+    indices::{Indices, Query},
+};
+use crate::{
+    record::Excerpt,
+    store::{Field, Match, mentions::Mentions},
+};
+
+/// The excerpts of all documents. Passages with the same text are one excerpt, which stays as long as
+/// some document has it.
+///
+/// An excerpt's *home* is the first place it stands at; its headings, summary and vector there are the
+/// ones it is found by.
+pub(super) struct Excerpts {
+    entries: Slab<Entry>,
+    slots: HashMap<Rc<str>, u32>,
+    pub(super) indices: Indices,
+    /// Slots whose places changed since the last refresh.
+    touched: Vec<u32>,
+}
+
+pub(super) struct Entry {
+    pub(super) id: Rc<str>,
+    pub(super) places: Mentions<ExcerptPlace>,
+    /// The home that the indices were filled from.
+    indexed: Option<ExcerptPlace>,
+}
+
+impl Excerpts {
+    pub(super) fn new(dimensions: usize) -> Self {
+        Excerpts {
+            entries: Slab::new(),
+            slots: HashMap::new(),
+            indices: Indices::new(dimensions),
+            touched: vec![],
+        }
+    }
+
+    pub(super) fn add(&mut self, place: ExcerptPlace) {
+        let id = &place.excerpt().id;
+        let slot = match self.slots.get(id) {
+            Some(&slot) => slot,
+            None => {
+                let entry = Entry { id: id.clone(), places: Mentions::new(), indexed: None };
+                let slot = self.entries.insert(entry) as u32;
+                self.slots.insert(id.clone(), slot);
+                slot
+            }
+        };
+        self.entries[slot as usize].places.insert(place);
+        self.touched.push(slot);
+    }
+
+    pub(super) fn remove(&mut self, place: &ExcerptPlace) {
+        if let Some(&slot) = self.slots.get(&place.excerpt().id) {
+            self.entries[slot as usize].places.remove(place);
+            self.touched.push(slot);
+        }
+    }
+
+    /// Lets the indices follow what was added and removed.
+    pub(super) fn refresh(&mut self) {
+        let mut touched = mem::take(&mut self.touched);
+        touched.sort_unstable();
+        touched.dedup();
+        for slot in touched {
+            let entry = &mut self.entries[slot as usize];
+            match entry.places.first().cloned() {
+                Some(home) => {
+                    let indexed = entry.indexed.replace(home.clone());
+                    if !indexed.is_some_and(|old| is_found_alike(old.excerpt(), home.excerpt())) {
+                        self.index(slot, home.excerpt());
+                    }
+                }
+                None => {
+                    self.indices.remove(slot);
+                    let entry = self.entries.remove(slot as usize);
+                    self.slots.remove(&entry.id);
+                }
+            }
+        }
+    }
+
+    fn index(&mut self, slot: u32, excerpt: &Excerpt) {
+        let mut fields: Vec<Field<'_>> =
+            excerpt.headings.iter().map(|heading| Field::new(heading)).collect();
+        fields.push(Field::new(&excerpt.summary));
+        fields.push(Field::new(&excerpt.text));
+        self.indices.insert(slot, &excerpt.vector, &fields);
+    }
+
+    pub(super) fn slot(&self, id: &str) -> Option<u32> {
+        self.slots.get(id).copied()
+    }
+
+    pub(super) fn entry(&self, slot: u32) -> &Entry {
+        &self.entries[slot as usize]
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// All slots, in the order of the ids.
+    pub(super) fn sorted(&self) -> Vec<u32> {
+        let mut all: Vec<u32> = self.slots.values().copied().collect();
+        all.sort_unstable_by_key(|&slot| &self.entry(slot).id);
+        all
+    }
+
+    pub(super) fn search(&self, query: Query<'_>, k: usize, admitted: &Admitted) -> Vec<Match> {
+        self.indices.search(query, k, |slot| {
+            let entry = self.entry(slot);
+            entry.places.iter().any(|place| admitted.admits(&place.0)).then_some(&entry.id)
+        })
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        let places: usize = self.entries.iter().map(|(_, entry)| entry.places.bytes()).sum();
+        let slots = self.slots.capacity() * size_of::<(Rc<str>, u32)>();
+        self.entries.capacity() * size_of::<Entry>() + places + slots + self.indices.bytes()
+    }
+}
+
+/// Whether two places of one text fill the indices alike.
+fn is_found_alike(one: &Excerpt, other: &Excerpt) -> bool {
+    one.headings == other.headings && one.summary == other.summary && one.vector == other.vector
+}

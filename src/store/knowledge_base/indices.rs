@@ -1,0 +1,51 @@
+use crate::{
+    record::UnitVector,
+    store::{Field, LexicalIndex, Match, VectorIndex},
+};
+
+/// What a search looks for.
+#[derive(Clone, Copy, Debug)]
+pub enum Query<'a> {
+    /// What is similar to the vector, by cosine.
+    Vector(&'a UnitVector),
+    /// What shares terms with the text, by BM25.
+    Text(&'a str),
+}
+
+/// The two ways to find one kind of thing.
+pub(super) struct Indices {
+    pub(super) vectors: VectorIndex,
+    pub(super) lexical: LexicalIndex,
+}
+
+impl Indices {
+    pub(super) fn new(dimensions: usize) -> Self {
+        Indices { vectors: VectorIndex::new(dimensions), lexical: LexicalIndex::new() }
+    }
+
+    pub(super) fn insert(&mut self, slot: u32, vector: &UnitVector, fields: &[Field<'_>]) {
+        self.vectors.insert(slot, vector);
+        self.lexical.insert(slot, fields);
+    }
+
+    pub(super) fn remove(&mut self, slot: u32) {
+        self.vectors.remove(slot);
+        self.lexical.remove(slot);
+    }
+
+    pub(super) fn search<T: Ord>(
+        &self,
+        query: Query<'_>,
+        k: usize,
+        admit: impl Fn(u32) -> Option<T>,
+    ) -> Vec<Match> {
+        match query {
+            Query::Vector(vector) => self.vectors.search(vector, k, admit),
+            Query::Text(text) => self.lexical.search(text, k, admit),
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.vectors.bytes() + self.lexical.bytes()
+    }
+}

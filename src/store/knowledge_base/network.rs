@@ -1,0 +1,302 @@
+use std::{mem, rc::Rc};
+
+use petgraph::stable_graph::{EdgeIndex, NodeIndex};
+
+use super::{
+    document::{Admitted, EndPlace, EntityPlace, Place, RelationshipPlace},
+    indices::{Indices, Query},
+};
+use crate::{
+    record::UnitVector,
+    store::{Field, Graph, Match, MergeRules, mentions::Mentions},
+};
+
+/// The descriptions that count, the first distinct ones.
+pub(super) const DESCRIPTIONS: usize = 10;
+/// The keyword sets of a relationship that count, the first distinct ones.
+pub(super) const KEYWORD_SETS: usize = 20;
+
+/// Entities and the relationships between them, folded over the mentions of all documents.
+///
+/// There is a node for every entity that is described or that a relationship names, and an edge for
+/// every two that some mention relates. A mention whose two names are one entity relates nothing.
+pub(super) struct Network {
+    dimensions: usize,
+    pub(super) rules: MergeRules,
+    pub(super) graph: Graph<Entity, Relationship>,
+    /// By the index of the node.
+    pub(super) entities: Indices,
+    /// By the index of the edge.
+    pub(super) relationships: Indices,
+    touched: Touched,
+}
+
+/// What changed since the last refresh.
+#[derive(Default)]
+struct Touched {
+    nodes: Vec<NodeIndex>,
+    edges: Vec<EdgeIndex>,
+}
+
+pub(super) struct Entity {
+    pub(super) mentions: Mentions<EntityPlace>,
+    /// The ends of relationship mentions that name it.
+    pub(super) ends: Mentions<EndPlace>,
+    indexed: Indexed,
+}
+
+pub(super) struct Relationship {
+    pub(super) mentions: Mentions<RelationshipPlace>,
+    indexed: Indexed,
+}
+
+/// The texts that a thing was indexed by, kept only for what is mentioned often: its texts seldom change
+/// with one mention more, and comparing them is cheaper than indexing them again.
+type Indexed = Option<Box<[Rc<str>]>>;
+
+impl Network {
+    pub(super) fn new(dimensions: usize, rules: MergeRules) -> Self {
+        Network {
+            dimensions,
+            rules,
+            graph: Graph::new(),
+            entities: Indices::new(dimensions),
+            relationships: Indices::new(dimensions),
+            touched: Touched::default(),
+        }
+    }
+
+    pub(super) fn add_entity(&mut self, place: Place) {
+        let place = EntityPlace(place);
+        let node = self.node_or_insert(&self.rules.key(&place.mention().name));
+        self.graph.weight_mut(node).mentions.insert(place);
+        self.touched.nodes.push(node);
+    }
+
+    pub(super) fn remove_entity(&mut self, place: Place) {
+        let place = EntityPlace(place);
+        let key = self.rules.key(&place.mention().name);
+        let Some(node) = self.graph.node(&key) else { return };
+        self.graph.weight_mut(node).mentions.remove(&place);
+        self.touched.nodes.push(node);
+    }
+
+    pub(super) fn add_relationship(&mut self, place: Place) {
+        let Some(ends) = self.ends(&place) else { return };
+        let nodes = [&ends.source, &ends.target].map(|key| self.node_or_insert(key));
+        for (node, target) in nodes.into_iter().zip([false, true]) {
+            let end = EndPlace { place: place.clone(), target };
+            self.graph.weight_mut(node).ends.insert(end);
+            self.touched.nodes.push(node);
+        }
+        let edge = self.graph.edge_or_insert(nodes[0], nodes[1], || Relationship {
+            mentions: Mentions::new(),
+            indexed: None,
+        });
+        let mention = RelationshipPlace { place, swapped: ends.swapped() };
+        self.graph.edge_weight_mut(edge).mentions.insert(mention);
+        self.touched.edges.push(edge);
+    }
+
+    pub(super) fn remove_relationship(&mut self, place: Place) {
+        let Some(ends) = self.ends(&place) else { return };
+        let nodes = [&ends.source, &ends.target].map(|key| self.graph.node(key));
+        let [Some(source), Some(target)] = nodes else { return };
+        for (node, target) in [(source, false), (target, true)] {
+            let end = EndPlace { place: place.clone(), target };
+            self.graph.weight_mut(node).ends.remove(&end);
+            self.touched.nodes.push(node);
+        }
+        let Some(edge) = self.graph.edge(source, target) else { return };
+        let mention = RelationshipPlace { place, swapped: ends.swapped() };
+        self.graph.edge_weight_mut(edge).mentions.remove(&mention);
+        self.touched.edges.push(edge);
+    }
+
+    /// Marks an entity and its relationships for the next refresh, for their names may have changed.
+    pub(super) fn touch(&mut self, key: &str) {
+        if let Some(node) = self.graph.node(key) {
+            self.touched.nodes.push(node);
+            self.touched.edges.extend(self.graph.edges_of(node));
+        }
+    }
+
+    /// Removes what nothing mentions any more and lets the indices follow the rest.
+    pub(super) fn refresh(&mut self) {
+        let Touched { mut nodes, mut edges } = mem::take(&mut self.touched);
+        edges.sort_unstable();
+        edges.dedup();
+        for edge in edges {
+            if self.graph.edge_weight(edge).mentions.is_empty() {
+                self.relationships.remove(edge.index() as u32);
+                self.graph.remove_edge(edge);
+            } else {
+                self.index_relationship(edge);
+            }
+        }
+        nodes.sort_unstable();
+        nodes.dedup();
+        for node in nodes {
+            let entity = self.graph.weight(node);
+            if entity.mentions.is_empty() && entity.ends.is_empty() {
+                self.entities.remove(node.index() as u32);
+                self.graph.remove_node(node);
+            } else {
+                self.index_entity(node);
+            }
+        }
+    }
+
+    pub(super) fn search_entities(
+        &self,
+        query: Query<'_>,
+        k: usize,
+        admitted: &Admitted,
+    ) -> Vec<Match> {
+        self.entities.search(query, k, |slot| {
+            let node = NodeIndex::new(slot as usize);
+            let Entity { mentions, ends, .. } = self.graph.weight(node);
+            let admitted = mentions.iter().any(|mention| admitted.admits(&mention.0))
+                || ends.iter().any(|end| admitted.admits(&end.place));
+            admitted.then(|| self.graph.key(node))
+        })
+    }
+
+    pub(super) fn search_relationships(
+        &self,
+        query: Query<'_>,
+        k: usize,
+        admitted: &Admitted,
+    ) -> Vec<Match> {
+        self.relationships.search(query, k, |slot| {
+            let edge = EdgeIndex::new(slot as usize);
+            let mentions = &self.graph.edge_weight(edge).mentions;
+            let admitted = mentions.iter().any(|mention| admitted.admits(&mention.place));
+            admitted.then(|| self.graph.edge_key(edge))
+        })
+    }
+
+    /// What an entity is called: as the user merged it, else as it is called most often where it is
+    /// described, else as relationships call it.
+    pub(super) fn name(&self, node: NodeIndex) -> &Rc<str> {
+        let entity = self.graph.weight(node);
+        let key = self.graph.key(node);
+        self.rules
+            .name(key)
+            .or_else(|| entity.mentions.most_frequent(EntityPlace::NAME))
+            .or_else(|| entity.ends.most_frequent(EndPlace::NAME))
+            .unwrap_or(key)
+    }
+
+    pub(super) fn entity_vector(&self, node: NodeIndex) -> UnitVector {
+        self.graph.weight(node).mentions.vector(self.dimensions)
+    }
+
+    pub(super) fn relationship_vector(&self, edge: EdgeIndex) -> UnitVector {
+        self.graph.edge_weight(edge).mentions.vector(self.dimensions)
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        let indexed = |indexed: &Indexed| indexed.as_ref().map_or(0, |texts| 16 * texts.len());
+        let nodes = self.graph.nodes().into_iter().map(|node| {
+            let entity = self.graph.weight(node);
+            entity.mentions.bytes() + entity.ends.bytes() + indexed(&entity.indexed)
+        });
+        let edges = self.graph.edges().into_iter().map(|edge| {
+            let relationship = self.graph.edge_weight(edge);
+            relationship.mentions.bytes() + indexed(&relationship.indexed)
+        });
+        nodes.chain(edges).sum::<usize>()
+            + self.graph.bytes()
+            + self.entities.bytes()
+            + self.relationships.bytes()
+    }
+
+    fn node_or_insert(&mut self, key: &Rc<str>) -> NodeIndex {
+        self.graph.node_or_insert(key, || Entity {
+            mentions: Mentions::new(),
+            ends: Mentions::new(),
+            indexed: None,
+        })
+    }
+
+    /// The entities that a relationship mention relates; `None` if they are one.
+    fn ends(&self, place: &Place) -> Option<Ends> {
+        let mention = &place.contribution().relationships[place.index as usize];
+        let source = self.rules.key(&mention.source);
+        let target = self.rules.key(&mention.target);
+        (source != target).then_some(Ends { source, target })
+    }
+
+    fn index_entity(&mut self, node: NodeIndex) {
+        let slot = node.index() as u32;
+        let texts = self.entity_texts(node);
+        let vector = self.entity_vector(node);
+        self.entities.vectors.insert(slot, &vector);
+        let entity = self.graph.weight_mut(node);
+        if let Some(texts) = renew(&mut entity.indexed, texts, entity.mentions.are_many()) {
+            let fields: Vec<Field<'_>> = texts.iter().map(|text| Field::new(text)).collect();
+            self.entities.lexical.insert(slot, &fields);
+        }
+    }
+
+    fn index_relationship(&mut self, edge: EdgeIndex) {
+        let slot = edge.index() as u32;
+        let texts = self.relationship_texts(edge);
+        let vector = self.relationship_vector(edge);
+        self.relationships.vectors.insert(slot, &vector);
+        let relationship = self.graph.edge_weight_mut(edge);
+        let many = relationship.mentions.are_many();
+        if let Some(texts) = renew(&mut relationship.indexed, texts, many) {
+            let fields: Vec<Field<'_>> = texts.iter().map(|text| Field::new(text)).collect();
+            self.relationships.lexical.insert(slot, &fields);
+        }
+    }
+
+    /// What an entity is found by: its name, what was merged into it, its descriptions.
+    fn entity_texts(&self, node: NodeIndex) -> Vec<Rc<str>> {
+        let mut texts = vec![self.name(node).clone()];
+        texts.extend(self.rules.aliases(self.graph.key(node)));
+        let mentions = &self.graph.weight(node).mentions;
+        texts
+            .extend(mentions.distinct(EntityPlace::DESCRIPTION, DESCRIPTIONS).into_iter().cloned());
+        texts
+    }
+
+    /// What a relationship is found by: the names of its ends, its keywords, its descriptions.
+    ///
+    /// The names are as its own mentions write them. Were they the entities' names, a document that
+    /// tips the name of an entity would change every relationship that the entity has.
+    fn relationship_texts(&self, edge: EdgeIndex) -> Vec<Rc<str>> {
+        let mentions = &self.graph.edge_weight(edge).mentions;
+        let (first, second) = self.graph.edge_key(edge);
+        let ends = [(first, RelationshipPlace::FIRST), (second, RelationshipPlace::SECOND)];
+        let names = ends.into_iter().filter_map(|(key, column)| {
+            self.rules.name(key).or_else(|| mentions.most_frequent(column))
+        });
+        let keywords = mentions.distinct(RelationshipPlace::KEYWORDS, KEYWORD_SETS);
+        let descriptions = mentions.distinct(RelationshipPlace::DESCRIPTION, DESCRIPTIONS);
+        names.chain(keywords).chain(descriptions).cloned().collect()
+    }
+}
+
+struct Ends {
+    source: Rc<str>,
+    target: Rc<str>,
+}
+
+impl Ends {
+    /// Whether the mention goes against the order of an edge's ends, which is by key.
+    fn swapped(&self) -> bool {
+        self.source > self.target
+    }
+}
+
+/// The texts, if they are to be indexed; keeps them in mind if `many` mentions made them.
+fn renew(indexed: &mut Indexed, texts: Vec<Rc<str>>, many: bool) -> Option<Vec<Rc<str>>> {
+    if indexed.as_deref() == Some(&texts) {
+        return None;
+    }
+    *indexed = many.then(|| texts.clone().into());
+    Some(texts)
+}

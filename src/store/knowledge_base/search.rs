@@ -1,0 +1,184 @@
+//! The questions that can be asked of the knowledge base.
+
+use std::rc::Rc;
+
+use petgraph::stable_graph::{EdgeIndex, NodeIndex};
+
+use super::{
+    Counts, DocumentRef, EntityRef, ExcerptRef, Hit, KnowledgeBase, Query, RelationshipRef,
+    document::Admitted,
+};
+use crate::record::Filter;
+
+impl KnowledgeBase {
+    /// All documents, by source.
+    pub fn documents(&self) -> impl ExactSizeIterator<Item = DocumentRef<'_>> + Clone {
+        self.documents.values().map(|document| DocumentRef(document))
+    }
+
+    /// The document with this source.
+    pub fn document(&self, source: &str) -> Option<DocumentRef<'_>> {
+        self.documents.get(source).map(|document| DocumentRef(document))
+    }
+
+    /// The keywords of the documents' content, each once, as a reader of all documents meets them.
+    pub fn content_keywords(&self) -> impl Iterator<Item = &Rc<str>> {
+        self.keywords.distinct()
+    }
+
+    /// The excerpt with this id, at its home.
+    pub fn excerpt(&self, id: &str) -> Option<ExcerptRef<'_>> {
+        let slot = self.excerpts.slot(id)?;
+        self.excerpt_at(slot, &self.admitted(&Filter::default()))
+    }
+
+    /// The entity that a name belongs to, in whatever form it is written.
+    pub fn entity(&self, name: &str) -> Option<EntityRef<'_>> {
+        let node = self.network.graph.node(&self.network.rules.key(name))?;
+        Some(self.entity_at(node))
+    }
+
+    /// All entities, by key.
+    pub fn entities(&self) -> impl Iterator<Item = EntityRef<'_>> {
+        self.network.graph.nodes().into_iter().map(|node| self.entity_at(node))
+    }
+
+    /// The relationship between two entities, whichever way round.
+    pub fn relationship(&self, one: &str, other: &str) -> Option<RelationshipRef<'_>> {
+        let (one, other) = (self.entity(one)?, self.entity(other)?);
+        let edge = self.network.graph.edge(one.node, other.node)?;
+        Some(self.relationship_at(edge))
+    }
+
+    /// All relationships, by the keys of their ends.
+    pub fn relationships(&self) -> impl Iterator<Item = RelationshipRef<'_>> {
+        self.network.graph.edges().into_iter().map(|edge| self.relationship_at(edge))
+    }
+
+    /// The `k` best excerpts, ties by id. An excerpt may be found if one of its documents matches the
+    /// filter, and is seen there.
+    ///
+    /// # Panics
+    /// Like the other searches, if a query vector has other dimensions than the knowledge base.
+    pub fn search_excerpts(
+        &self,
+        query: Query<'_>,
+        k: usize,
+        filter: &Filter,
+    ) -> Vec<Hit<ExcerptRef<'_>>> {
+        let admitted = self.admitted(filter);
+        let found = self.excerpts.search(query, k, &admitted).into_iter();
+        found
+            .filter_map(|found| {
+                let item = self.excerpt_at(found.slot, &admitted)?;
+                Some(Hit { item, score: found.score })
+            })
+            .collect()
+    }
+
+    /// The `k` best entities, ties by key. An entity may be found if a document that matches the filter
+    /// mentions it. By vector, only entities that are described are found.
+    pub fn search_entities(
+        &self,
+        query: Query<'_>,
+        k: usize,
+        filter: &Filter,
+    ) -> Vec<Hit<EntityRef<'_>>> {
+        let found = self.network.search_entities(query, k, &self.admitted(filter)).into_iter();
+        let entity = |slot: u32| self.entity_at(NodeIndex::new(slot as usize));
+        found.map(|found| Hit { item: entity(found.slot), score: found.score }).collect()
+    }
+
+    /// The `k` best relationships, ties by the keys of their ends. A relationship may be found if a
+    /// document that matches the filter mentions it.
+    pub fn search_relationships(
+        &self,
+        query: Query<'_>,
+        k: usize,
+        filter: &Filter,
+    ) -> Vec<Hit<RelationshipRef<'_>>> {
+        let found = self.network.search_relationships(query, k, &self.admitted(filter)).into_iter();
+        let relationship = |slot: u32| self.relationship_at(EdgeIndex::new(slot as usize));
+        found.map(|found| Hit { item: relationship(found.slot), score: found.score }).collect()
+    }
+
+    /// The entities with the most relationships, ties by key.
+    pub fn most_connected(&self, limit: usize) -> Vec<EntityRef<'_>> {
+        self.entities_at(self.network.graph.most_connected(limit))
+    }
+
+    /// At most `limit` entities: those named, then step by step those related to them, up to `depth`
+    /// steps; within a step the most connected first, ties by key. Unknown names are passed over.
+    pub fn around<S: AsRef<str>>(
+        &self,
+        names: &[S],
+        depth: usize,
+        limit: usize,
+    ) -> Vec<EntityRef<'_>> {
+        let starts = names.iter().filter_map(|name| Some(self.entity(name.as_ref())?.node));
+        let starts: Vec<NodeIndex> = starts.collect();
+        self.entities_at(self.network.graph.around(&starts, depth, limit))
+    }
+
+    /// The relationships that have both ends among the entities, by the keys of their ends.
+    pub fn relationships_among(&self, entities: &[EntityRef<'_>]) -> Vec<RelationshipRef<'_>> {
+        let nodes: Vec<NodeIndex> = entities.iter().map(|entity| entity.node).collect();
+        let edges = self.network.graph.edges_among(&nodes).into_iter();
+        edges.map(|edge| self.relationship_at(edge)).collect()
+    }
+
+    /// The entities along the shortest way from one to another, both included; among equally short
+    /// ones the first by keys. `None` if nothing joins them or one is unknown.
+    pub fn shortest_path(&self, from: &str, to: &str) -> Option<Vec<EntityRef<'_>>> {
+        let (from, to) = (self.entity(from)?, self.entity(to)?);
+        let path = self.network.graph.shortest_path(from.node, to.node)?;
+        Some(self.entities_at(path))
+    }
+
+    /// The groups of entities that relationships join, the largest first, ties by first key.
+    pub fn components(&self) -> Vec<Vec<EntityRef<'_>>> {
+        let groups = self.network.graph.components().into_iter();
+        groups.map(|nodes| self.entities_at(nodes)).collect()
+    }
+
+    /// How much there is.
+    pub fn counts(&self) -> Counts {
+        let Self { documents, excerpts, network, .. } = self;
+        let indices = [&excerpts.indices, &network.entities, &network.relationships];
+        Counts {
+            documents: documents.len(),
+            excerpts: excerpts.len(),
+            entities: network.graph.node_count(),
+            relationships: network.graph.edge_count(),
+            vectors: indices.iter().map(|indices| indices.vectors.len()).sum(),
+        }
+    }
+
+    /// An estimate of the bytes of memory held, contributions included. Goes through everything.
+    pub fn bytes(&self) -> usize {
+        let documents: usize = self.documents.values().map(|document| document.bytes()).sum();
+        documents + self.excerpts.bytes() + self.network.bytes() + self.keywords.bytes()
+    }
+
+    fn admitted(&self, filter: &Filter) -> Admitted {
+        Admitted::new(filter, self.documents.values())
+    }
+
+    fn excerpt_at(&self, slot: u32, admitted: &Admitted) -> Option<ExcerptRef<'_>> {
+        let entry = self.excerpts.entry(slot);
+        let place = entry.places.iter().find(|place| admitted.admits(&place.0))?;
+        Some(ExcerptRef { entry, place })
+    }
+
+    fn entity_at(&self, node: NodeIndex) -> EntityRef<'_> {
+        EntityRef { network: &self.network, node }
+    }
+
+    fn relationship_at(&self, edge: EdgeIndex) -> RelationshipRef<'_> {
+        RelationshipRef { network: &self.network, edge }
+    }
+
+    fn entities_at(&self, nodes: Vec<NodeIndex>) -> Vec<EntityRef<'_>> {
+        nodes.into_iter().map(|node| self.entity_at(node)).collect()
+    }
+}

@@ -1,0 +1,229 @@
+//! What the knowledge base shows of what is in it. Nothing here is a copy; it is valid until the next
+//! change.
+
+use std::rc::Rc;
+
+use petgraph::stable_graph::{EdgeIndex, NodeIndex};
+
+use super::{
+    document::{Document, EntityPlace, ExcerptPlace, Place, RelationshipPlace},
+    excerpts::Entry,
+    network::{DESCRIPTIONS, KEYWORD_SETS, Network},
+};
+use crate::record::{Contribution, Excerpt, Weight};
+
+/// The category of an entity that no document gives one.
+pub const UNKNOWN: &str = "UNKNOWN";
+
+/// Something found, with its score: a cosine, or a BM25 score that compares within its search only.
+#[derive(Clone, Copy, Debug)]
+pub struct Hit<T> {
+    /// What was found.
+    pub item: T,
+    /// The higher the better.
+    pub score: f32,
+}
+
+/// A document.
+#[derive(Clone, Copy)]
+pub struct DocumentRef<'a>(pub(super) &'a Document);
+
+impl<'a> DocumentRef<'a> {
+    /// Everything that it adds: source, revision, metadata, excerpts, mentions.
+    pub fn contribution(self) -> &'a Rc<Contribution> {
+        &self.0.contribution
+    }
+
+    /// How many entities it describes. Merges that the user made are not counted as one.
+    pub fn entities(self) -> usize {
+        self.0.entities
+    }
+
+    /// How many pairs of entities it relates. Merges that the user made are not counted as one.
+    pub fn relationships(self) -> usize {
+        self.0.relationships
+    }
+}
+
+/// A place in a document that something was read at.
+#[derive(Clone, Copy)]
+pub struct PlaceRef<'a> {
+    document: &'a Document,
+    /// Index of the excerpt in [`Contribution::excerpts`].
+    index: usize,
+}
+
+impl<'a> PlaceRef<'a> {
+    fn of_excerpt(place: &'a Place) -> Self {
+        PlaceRef { document: &place.document, index: place.index as usize }
+    }
+
+    /// The document.
+    pub fn document(self) -> DocumentRef<'a> {
+        DocumentRef(self.document)
+    }
+
+    /// The document's source.
+    pub fn source(self) -> &'a Rc<str> {
+        &self.document.contribution.source
+    }
+
+    /// The index of the excerpt in the document.
+    pub fn index(self) -> usize {
+        self.index
+    }
+
+    /// The excerpt as it stands there.
+    pub fn excerpt(self) -> &'a Excerpt {
+        &self.document.contribution.excerpts[self.index]
+    }
+}
+
+/// An excerpt, seen at one of the places that it stands at.
+#[derive(Clone, Copy)]
+pub struct ExcerptRef<'a> {
+    pub(super) entry: &'a Entry,
+    pub(super) place: &'a ExcerptPlace,
+}
+
+impl<'a> ExcerptRef<'a> {
+    /// Its id.
+    pub fn id(self) -> &'a Rc<str> {
+        &self.entry.id
+    }
+
+    /// The first place that it stands at; under a filter, the first in a document that matches.
+    pub fn place(self) -> PlaceRef<'a> {
+        PlaceRef::of_excerpt(&self.place.0)
+    }
+
+    /// Every place that it stands at, by source and position.
+    pub fn places(self) -> impl Iterator<Item = PlaceRef<'a>> {
+        self.entry.places.iter().map(|place| PlaceRef::of_excerpt(&place.0))
+    }
+}
+
+/// An entity.
+#[derive(Clone, Copy)]
+pub struct EntityRef<'a> {
+    pub(super) network: &'a Network,
+    pub(super) node: NodeIndex,
+}
+
+impl<'a> EntityRef<'a> {
+    /// What its names have in common, and what it is known and ordered by.
+    pub fn key(self) -> &'a Rc<str> {
+        self.network.graph.key(self.node)
+    }
+
+    /// What it is called: by the rule that merged names into it, else by its most frequent name.
+    pub fn name(self) -> &'a Rc<str> {
+        self.network.name(self.node)
+    }
+
+    /// Its most frequent category, or [`UNKNOWN`].
+    pub fn category(self) -> &'a str {
+        let mentions = &self.network.graph.weight(self.node).mentions;
+        mentions.most_frequent(EntityPlace::CATEGORY).map_or(UNKNOWN, |category| category)
+    }
+
+    /// Its categories, the most frequent first.
+    pub fn categories(self) -> Vec<&'a Rc<str>> {
+        self.network.graph.weight(self.node).mentions.ranked(EntityPlace::CATEGORY)
+    }
+
+    /// The names that its mentions give it, the most frequent first.
+    pub fn names(self) -> Vec<&'a Rc<str>> {
+        self.network.graph.weight(self.node).mentions.ranked(EntityPlace::NAME)
+    }
+
+    /// Its first ten distinct descriptions.
+    pub fn descriptions(self) -> Vec<&'a Rc<str>> {
+        let mentions = &self.network.graph.weight(self.node).mentions;
+        mentions.distinct(EntityPlace::DESCRIPTION, DESCRIPTIONS)
+    }
+
+    /// Whether some document describes it; else only relationships name it.
+    pub fn is_described(self) -> bool {
+        !self.network.graph.weight(self.node).mentions.is_empty()
+    }
+
+    /// Where it is described, by source and position; where relationships name it, if nowhere.
+    pub fn places(self) -> impl Iterator<Item = PlaceRef<'a>> {
+        let entity = self.network.graph.weight(self.node);
+        let described = entity.mentions.iter().map(|mention| PlaceRef {
+            document: &mention.0.document,
+            index: mention.mention().at.excerpt as usize,
+        });
+        let named = (!self.is_described()).then(|| entity.ends.iter()).into_iter().flatten();
+        described.chain(named.map(|end| PlaceRef {
+            document: &end.place.document,
+            index: end.mention().at.excerpt as usize,
+        }))
+    }
+
+    /// How many relationships it has.
+    pub fn degree(self) -> usize {
+        self.network.graph.degree(self.node)
+    }
+
+    /// Its relationships, the heaviest first, ties by the other entity's key.
+    pub fn relationships(self) -> Vec<RelationshipRef<'a>> {
+        let network = self.network;
+        let edges = network.graph.edges_of(self.node).into_iter();
+        let mut found: Vec<_> = edges.map(|edge| RelationshipRef { network, edge }).collect();
+        found.sort_by_key(|relationship| std::cmp::Reverse(relationship.thousandths()));
+        found
+    }
+}
+
+/// A relationship of two entities.
+#[derive(Clone, Copy)]
+pub struct RelationshipRef<'a> {
+    pub(super) network: &'a Network,
+    pub(super) edge: EdgeIndex,
+}
+
+impl<'a> RelationshipRef<'a> {
+    /// The two entities, in the order of their keys.
+    pub fn ends(self) -> (EntityRef<'a>, EntityRef<'a>) {
+        let network = self.network;
+        let (first, second) = network.graph.ends(self.edge);
+        (EntityRef { network, node: first }, EntityRef { network, node: second })
+    }
+
+    /// The sum of its mentions' weights.
+    pub fn weight(self) -> f64 {
+        self.thousandths() as f64 / f64::from(Weight::UNIT)
+    }
+
+    /// The first ten distinct descriptions.
+    pub fn descriptions(self) -> Vec<&'a Rc<str>> {
+        let mentions = &self.network.graph.edge_weight(self.edge).mentions;
+        mentions.distinct(RelationshipPlace::DESCRIPTION, DESCRIPTIONS)
+    }
+
+    /// The first twenty distinct sets of keywords.
+    pub fn keywords(self) -> Vec<&'a Rc<str>> {
+        let mentions = &self.network.graph.edge_weight(self.edge).mentions;
+        mentions.distinct(RelationshipPlace::KEYWORDS, KEYWORD_SETS)
+    }
+
+    /// The degrees of its two ends together.
+    pub fn degree(self) -> usize {
+        let (first, second) = self.ends();
+        first.degree() + second.degree()
+    }
+
+    /// Where it was read, by source and position.
+    pub fn places(self) -> impl Iterator<Item = PlaceRef<'a>> {
+        self.network.graph.edge_weight(self.edge).mentions.iter().map(|mention| PlaceRef {
+            document: &mention.place.document,
+            index: mention.mention().at.excerpt as usize,
+        })
+    }
+
+    fn thousandths(self) -> u64 {
+        self.network.graph.edge_weight(self.edge).mentions.weight()
+    }
+}

@@ -1,0 +1,344 @@
+use hashbrown::HashMap;
+use slab::Slab;
+
+use super::{
+    postings::Postings,
+    top::{Match, TopK},
+};
+use crate::text::terms;
+
+/// One part of an entry, for example its heading.
+#[derive(Clone, Copy, Debug)]
+pub struct Field<'a> {
+    /// What is indexed.
+    pub text: &'a str,
+    /// How much a term counts here, in quarters: [`Field::WHOLE`] counts once.
+    pub weight: u32,
+}
+
+impl<'a> Field<'a> {
+    /// The weight at which a term counts once.
+    pub const WHOLE: u32 = 4;
+
+    /// A field at the ordinary weight.
+    pub fn new(text: &'a str) -> Self {
+        Field { text, weight: Self::WHOLE }
+    }
+}
+
+/// Full-text search by BM25 over the caller's numbers ("slots").
+///
+/// S. Robertson and H. Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009, with
+/// its usual k1 and b and an inverse document frequency that stays positive,
+/// ln(1 + (N − df + ½) / (df + ½)). Fields are combined as BM25F does: the frequency of a term and the
+/// length of an entry are sums over its fields, each times the field's weight.
+///
+/// ```
+/// use smolrag::store::{Field, LexicalIndex};
+///
+/// let mut index = LexicalIndex::new();
+/// index.insert(0, &[Field::new("Excerpts are cut at paragraphs.")]);
+/// index.insert(1, &[Field::new("A queue orders the calls.")]);
+/// assert_eq!(index.search("paragraph", 5, Some)[0].slot, 0);
+/// ```
+///
+/// All statistics are integers, so that removing an entry is the exact inverse of inserting it, at the
+/// cost of that entry; a score depends on the entries present and not on how they came.
+#[derive(Default)]
+pub struct LexicalIndex {
+    ids: HashMap<Box<str>, u32>,
+    terms: Slab<Term>,
+    /// By slot.
+    entries: Vec<Option<Entry>>,
+    /// By slot, in quarters of a term; apart from the entries because every posting visited reads it.
+    lengths: Vec<u32>,
+    count: usize,
+    total_length: u64,
+}
+
+struct Term {
+    text: Box<str>,
+    postings: Postings,
+}
+
+/// The ids of the distinct terms of an entry, ascending: what to take away when it goes.
+type Entry = Box<[u32]>;
+
+/// How soon repetition of a term stops to count.
+const K1: f32 = 1.2;
+/// How far an entry's length discounts its terms.
+const B: f32 = 0.75;
+
+impl LexicalIndex {
+    /// An empty index.
+    pub fn new() -> Self {
+        LexicalIndex::default()
+    }
+
+    /// Indexes the fields under a slot, in place of what was there.
+    pub fn insert(&mut self, slot: u32, fields: &[Field<'_>]) {
+        self.remove(slot);
+        let frequencies = self.frequencies(fields);
+        let place = slot as usize;
+        if self.entries.len() <= place {
+            self.entries.resize_with(place + 1, || None);
+            self.lengths.resize(place + 1, 0);
+        }
+        let mut length = 0u32;
+        for &(term, frequency) in &frequencies {
+            self.terms[term as usize].postings.insert(slot, frequency);
+            length = length.saturating_add(frequency);
+        }
+        self.entries[place] = Some(frequencies.iter().map(|&(term, _)| term).collect());
+        self.lengths[place] = length;
+        self.total_length += u64::from(length);
+        self.count += 1;
+    }
+
+    /// Forgets what is indexed under a slot, if anything.
+    pub fn remove(&mut self, slot: u32) {
+        let Some(entry) = self.entries.get_mut(slot as usize).and_then(Option::take) else {
+            return;
+        };
+        for &term in &entry {
+            let postings = &mut self.terms[term as usize].postings;
+            postings.remove(slot);
+            if postings.is_empty() {
+                let term = self.terms.remove(term as usize);
+                self.ids.remove(&term.text);
+            }
+        }
+        let length = std::mem::take(&mut self.lengths[slot as usize]);
+        self.total_length -= u64::from(length);
+        self.count -= 1;
+    }
+
+    /// The `k` best entries that share a term with the query, best first, ties by the smaller id.
+    /// `admit` gives the id of a slot, or `None` if it may not be found. A term that the query
+    /// repeats counts as often.
+    pub fn search<T: Ord>(
+        &self,
+        query: &str,
+        k: usize,
+        admit: impl Fn(u32) -> Option<T>,
+    ) -> Vec<Match> {
+        if k == 0 || self.count == 0 {
+            return vec![];
+        }
+        let scores = self.scores(query);
+        let mut top = TopK::new(k);
+        for (slot, &score) in scores.iter().enumerate() {
+            if score > 0.0 {
+                // The bits of positive numbers are in the order of the numbers.
+                top.offer(i64::from(score.to_bits()), slot as u32, &admit);
+            }
+        }
+        let score = |bits: i64| f32::from_bits(bits as u32);
+        top.into_best_first().map(|(slot, bits)| Match { slot, score: score(bits) }).collect()
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// An estimate of the bytes of memory held.
+    pub fn bytes(&self) -> usize {
+        let term = size_of::<Term>() + 2 * size_of::<Box<str>>();
+        let text: usize = self.terms.iter().map(|(_, term)| 2 * term.text.len()).sum();
+        let postings: usize = self.terms.iter().map(|(_, term)| term.postings.bytes()).sum();
+        let entries: usize = self.entries.iter().flatten().map(|entry| 4 * entry.len()).sum();
+        self.terms.capacity() * term
+            + text
+            + postings
+            + entries
+            + self.entries.capacity() * size_of::<Option<Entry>>()
+            + 4 * self.lengths.capacity()
+    }
+
+    /// Every term with the number of entries that have it, in the order of the terms.
+    pub fn document_frequencies(&self) -> Vec<(&str, usize)> {
+        let mut all: Vec<(&str, usize)> =
+            self.terms.iter().map(|(_, term)| (&*term.text, term.postings.len())).collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// The sum of the entries' lengths, in quarters of a term.
+    pub fn total_length(&self) -> u64 {
+        self.total_length
+    }
+
+    /// The terms under a slot with their weighted frequencies in quarters, in the order of the terms.
+    pub fn entry(&self, slot: u32) -> Vec<(&str, u32)> {
+        let entry = self.entries.get(slot as usize).and_then(Option::as_ref);
+        let mut terms: Vec<(&str, u32)> = entry
+            .into_iter()
+            .flatten()
+            .map(|&id| &self.terms[id as usize])
+            .filter_map(|term| Some((&*term.text, term.postings.frequency(slot)?)))
+            .collect();
+        terms.sort_unstable();
+        terms
+    }
+
+    /// The distinct terms with their weighted frequencies, by ascending id.
+    fn frequencies(&mut self, fields: &[Field<'_>]) -> Vec<(u32, u32)> {
+        let mut all: Vec<(u32, u32)> = vec![];
+        for field in fields.iter().filter(|field| field.weight > 0) {
+            all.extend(terms(field.text).into_iter().map(|t| (self.id(t.text), field.weight)));
+        }
+        all.sort_unstable();
+        all.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            if same {
+                kept.1 = kept.1.saturating_add(next.1);
+            }
+            same
+        });
+        all
+    }
+
+    fn id(&mut self, text: String) -> u32 {
+        if let Some(&id) = self.ids.get(text.as_str()) {
+            return id;
+        }
+        let text = text.into_boxed_str();
+        let id = self.terms.insert(Term { text: text.clone(), postings: Postings::default() });
+        self.ids.insert(text, id as u32);
+        id as u32
+    }
+
+    /// By slot; 0 for an entry without any term of the query. The sum goes in the order of the
+    /// terms' texts, so that it rounds the same whatever the query's order and the index's history.
+    fn scores(&self, query: &str) -> Vec<f32> {
+        let mut wanted: Vec<String> = terms(query).into_iter().map(|term| term.text).collect();
+        wanted.sort_unstable();
+        let mut scores = vec![0.0; self.entries.len()];
+        for same in wanted.chunk_by(|a, b| a == b) {
+            if let Some(&id) = self.ids.get(same[0].as_str()) {
+                let postings = &self.terms[id as usize].postings;
+                self.add_scores(postings, same.len() as f32, &mut scores);
+            }
+        }
+        scores
+    }
+
+    fn add_scores(&self, postings: &Postings, times: f32, scores: &mut [f32]) {
+        let (n, df) = (self.count as f64, postings.len() as f64);
+        let idf = (1.0 + (n - df + 0.5) / (df + 0.5)).ln() as f32;
+        let numerator = times * idf * (K1 + 1.0);
+        // Frequencies come in quarters, and so must what is added to them.
+        let fixed = K1 * (1.0 - B) * Field::WHOLE as f32;
+        let mean_length = (self.total_length as f64 / n) as f32;
+        let per_length = K1 * B * Field::WHOLE as f32 / mean_length;
+        for posting in postings.iter() {
+            let slot = posting.slot as usize;
+            let frequency = posting.frequency as f32;
+            let discount = fixed + per_length * self.lengths[slot] as f32;
+            scores[slot] += numerator * frequency / (frequency + discount);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    fn slots(found: Vec<Match>) -> Vec<u32> {
+        found.into_iter().map(|found| found.slot).collect()
+    }
+
+    fn index(texts: &[&str]) -> LexicalIndex {
+        let mut index = LexicalIndex::new();
+        for (slot, text) in texts.iter().enumerate() {
+            index.insert(slot as u32, &[Field::new(text)]);
+        }
+        index
+    }
+
+    #[test]
+    fn scores_equal_the_formula() {
+        let index = index(&["apple apple pear", "apple plum", "cherry"]);
+        let found = index.search("apple", 9, Some);
+        // N = 3, df = 2, mean length 2.
+        let idf = (1.0f64 + 1.5 / 2.5).ln();
+        let expected = idf * 2.0 * 2.2 / (2.0 + 1.2 * (0.25 + 0.75 * 3.0 / 2.0));
+        assert!((f64::from(found[0].score) - expected).abs() < 1e-6);
+        assert_eq!(slots(found), [0, 1]);
+    }
+
+    #[test]
+    fn a_field_counts_by_its_weight() {
+        let mut index = LexicalIndex::new();
+        let heading = |text| Field { text, weight: 2 * Field::WHOLE };
+        index.insert(0, &[heading("apple"), Field::new("pear")]);
+        index.insert(1, &[heading("pear"), Field::new("apple")]);
+        assert_eq!(slots(index.search("apple", 9, Some)), [0, 1]);
+        assert_eq!(slots(index.search("pear", 9, Some)), [1, 0]);
+        assert_eq!(index.entry(0), [("appl", 8), ("pear", 4)]);
+    }
+
+    #[test]
+    fn ties_go_by_id_and_the_filter_holds() {
+        let index = index(&["apple"; 6]);
+        let found = index.search("apples", 2, |slot| (slot != 5).then_some(9 - slot));
+        assert_eq!(slots(found), [4, 3]);
+    }
+
+    #[test]
+    fn nothing_is_found_by_nothing() {
+        let index = index(&["apple", ""]);
+        assert_eq!(index.len(), 2);
+        assert!(index.search("", 9, Some).is_empty());
+        assert!(index.search("quince", 9, Some).is_empty());
+        assert!(index.search("apple", 0, Some).is_empty());
+        assert!(LexicalIndex::new().search("apple", 9, Some).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn history_leaves_no_trace(
+            steps in vec((0u32..8, "[ab ]{0,4}", "[a-d ]{0,8}", any::<bool>()), 0..40),
+            query in "[a-e ]{0,8}",
+        ) {
+            let mut index = LexicalIndex::new();
+            let mut plain = BTreeMap::new();
+            let fields = |a, b| [Field { text: a, weight: 6 }, Field::new(b)];
+            for (slot, heading, text, keep) in &steps {
+                if *keep {
+                    index.insert(*slot, &fields(heading, text));
+                    plain.insert(*slot, (heading.as_str(), text.as_str()));
+                } else {
+                    index.remove(*slot);
+                    plain.remove(slot);
+                }
+            }
+            // The same entries, inserted once, in the other order and under other slots.
+            let mut fresh = LexicalIndex::new();
+            for (slot, (heading, text)) in plain.iter().rev() {
+                fresh.insert(20 - slot, &fields(heading, text));
+            }
+            prop_assert_eq!(index.len(), plain.len());
+            prop_assert_eq!(index.total_length(), fresh.total_length());
+            prop_assert_eq!(index.document_frequencies(), fresh.document_frequencies());
+            prop_assert_eq!(index.ids.len(), index.terms.len());
+            for slot in plain.keys() {
+                prop_assert_eq!(index.entry(*slot), fresh.entry(20 - slot));
+            }
+            let found = index.search(&query, 5, Some);
+            let again = fresh.search(&query, 5, |slot| Some(20 - slot));
+            let again: Vec<Match> = again.into_iter().map(|m| Match { slot: 20 - m.slot, ..m }).collect();
+            prop_assert_eq!(found, again);
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! What the mentions of one thing add up to.
+
+use std::{cmp::Reverse, collections::BTreeSet, rc::Rc};
+
+use super::first_seen::FirstSeen;
+use crate::record::UnitVector;
+
+/// One mention of a thing. Mentions are ordered as a reader of all documents meets them.
+pub(super) trait Mention: Ord + Clone {
+    /// How many texts it has.
+    const COLUMNS: usize;
+
+    /// One of its texts; an empty one counts as none.
+    fn column(&self, column: usize) -> &Rc<str>;
+
+    /// What it adds to the vector of the thing.
+    fn vector(&self) -> Option<&UnitVector>;
+
+    /// What it adds to the weight of the thing, in thousandths.
+    fn weight(&self) -> u64;
+}
+
+/// The mentions of one thing, and what they add up to: a pure function of which mentions there are.
+///
+/// Most things are mentioned once or twice, so a few mentions are a plain list that is gone through
+/// anew each time, and weigh nothing; many are kept added up, so that the thing which every document
+/// mentions takes one more in O(log n).
+pub(super) enum Mentions<M> {
+    Few(Vec<M>),
+    Many(Box<Sum<M>>),
+}
+
+/// How many are few.
+const FEW: usize = 8;
+
+pub(super) struct Sum<M> {
+    all: BTreeSet<M>,
+    columns: Vec<FirstSeen<M>>,
+    vector: Vec<i64>,
+    weight: u64,
+}
+
+impl<M: Mention> Mentions<M> {
+    pub(super) fn new() -> Self {
+        Mentions::Few(vec![])
+    }
+
+    /// Adds a mention that is not there yet.
+    pub(super) fn insert(&mut self, mention: M) {
+        match self {
+            Mentions::Few(list) if list.len() < FEW => {
+                let place = list.partition_point(|other| *other < mention);
+                // Most lists stay at one: do not reserve four.
+                list.reserve_exact(1);
+                list.insert(place, mention);
+            }
+            Mentions::Few(list) => {
+                let mut sum = Box::new(Sum::new());
+                std::mem::take(list).into_iter().for_each(|mention| sum.insert(mention));
+                sum.insert(mention);
+                *self = Mentions::Many(sum);
+            }
+            Mentions::Many(sum) => sum.insert(mention),
+        }
+    }
+
+    /// Takes away a mention, if it is there.
+    pub(super) fn remove(&mut self, mention: &M) {
+        match self {
+            Mentions::Few(list) => {
+                if let Ok(place) = list.binary_search(mention) {
+                    list.remove(place);
+                    list.shrink_to_fit();
+                }
+            }
+            Mentions::Many(sum) => {
+                sum.remove(mention);
+                if sum.all.len() <= FEW {
+                    *self = Mentions::Few(std::mem::take(&mut sum.all).into_iter().collect());
+                }
+            }
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Mentions::Few(list) => list.len(),
+            Mentions::Many(sum) => sum.all.len(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// In order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &M> {
+        let (few, many) = match self {
+            Mentions::Few(list) => (Some(list), None),
+            Mentions::Many(sum) => (None, Some(&sum.all)),
+        };
+        few.into_iter().flatten().chain(many.into_iter().flatten())
+    }
+
+    pub(super) fn first(&self) -> Option<&M> {
+        self.iter().next()
+    }
+
+    /// The first distinct texts of a column, in order.
+    pub(super) fn distinct(&self, column: usize, limit: usize) -> Vec<&Rc<str>> {
+        match self {
+            Mentions::Few(_) => {
+                let mut found = self.counts(column);
+                found.truncate(limit);
+                found.into_iter().map(|(text, _)| text).collect()
+            }
+            Mentions::Many(sum) => sum.columns[column].distinct().take(limit).collect(),
+        }
+    }
+
+    /// The distinct texts of a column, the most frequent first, ties in order.
+    pub(super) fn ranked(&self, column: usize) -> Vec<&Rc<str>> {
+        match self {
+            Mentions::Few(_) => {
+                let mut found = self.counts(column);
+                found.sort_by_key(|(_, count)| Reverse(*count));
+                found.into_iter().map(|(text, _)| text).collect()
+            }
+            Mentions::Many(sum) => sum.columns[column].ranked().collect(),
+        }
+    }
+
+    /// The first of [`Mentions::ranked`].
+    pub(super) fn most_frequent(&self, column: usize) -> Option<&Rc<str>> {
+        match self {
+            Mentions::Few(_) => self.ranked(column).into_iter().next(),
+            Mentions::Many(sum) => sum.columns[column].ranked().next(),
+        }
+    }
+
+    /// The sum of the weights.
+    pub(super) fn weight(&self) -> u64 {
+        match self {
+            Mentions::Few(list) => list.iter().map(M::weight).sum(),
+            Mentions::Many(sum) => sum.weight,
+        }
+    }
+
+    /// The unit vector along the sum of the vectors; a single one is taken as it is.
+    pub(super) fn vector(&self, dimensions: usize) -> UnitVector {
+        match self {
+            Mentions::Many(sum) if !sum.vector.is_empty() => UnitVector::from_sum(&sum.vector),
+            _ => {
+                let mut vectors = self.iter().filter_map(M::vector);
+                let Some(first) = vectors.next() else { return UnitVector::zero(dimensions) };
+                let Some(second) = vectors.next() else { return first.clone() };
+                let mut sum = vec![0; dimensions];
+                for vector in [first, second].into_iter().chain(vectors) {
+                    add(&mut sum, vector, 1);
+                }
+                UnitVector::from_sum(&sum)
+            }
+        }
+    }
+
+    /// Whether there are so many that what is derived from them is worth keeping.
+    pub(super) fn are_many(&self) -> bool {
+        matches!(self, Mentions::Many(_))
+    }
+
+    /// An estimate of the bytes on the heap.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Mentions::Few(list) => list.capacity() * size_of::<M>(),
+            Mentions::Many(sum) => {
+                let columns: usize = sum.columns.iter().map(FirstSeen::bytes).sum();
+                // A B-tree is on average two thirds full.
+                sum.all.len() * size_of::<M>() * 3 / 2 + columns + 8 * sum.vector.len()
+            }
+        }
+    }
+
+    /// The distinct texts of a column in order, with how often each occurs.
+    fn counts(&self, column: usize) -> Vec<(&Rc<str>, usize)> {
+        let mut found: Vec<(&Rc<str>, usize)> = vec![];
+        for text in self.iter().map(|mention| mention.column(column)).filter(|text| says(text)) {
+            match found.iter_mut().find(|(other, _)| *other == text) {
+                Some((_, count)) => *count += 1,
+                None => found.push((text, 1)),
+            }
+        }
+        found
+    }
+}
+
+impl<M: Mention> Sum<M> {
+    fn new() -> Self {
+        let columns = (0..M::COLUMNS).map(|_| FirstSeen::new()).collect();
+        Sum { all: BTreeSet::new(), columns, vector: vec![], weight: 0 }
+    }
+
+    fn insert(&mut self, mention: M) {
+        for (at, column) in self.columns.iter_mut().enumerate() {
+            let text = mention.column(at);
+            if says(text) {
+                column.insert(mention.clone(), text);
+            }
+        }
+        self.weight += mention.weight();
+        if let Some(vector) = mention.vector() {
+            self.vector.resize(vector.dimensions(), 0);
+            add(&mut self.vector, vector, 1);
+        }
+        self.all.insert(mention);
+    }
+
+    /// The mention given may be a copy that only compares equal; what it added is what leaves.
+    fn remove(&mut self, mention: &M) {
+        let Some(mention) = self.all.take(mention) else { return };
+        for (at, column) in self.columns.iter_mut().enumerate() {
+            let text = mention.column(at);
+            if says(text) {
+                column.remove(mention.clone(), text);
+            }
+        }
+        self.weight -= mention.weight();
+        if let Some(vector) = mention.vector() {
+            add(&mut self.vector, vector, -1);
+        }
+    }
+}
+
+fn says(text: &str) -> bool {
+    !text.trim().is_empty()
+}
+
+fn add(sum: &mut [i64], vector: &UnitVector, times: i64) {
+    for (sum, &component) in sum.iter_mut().zip(vector.raw()) {
+        *sum += times * i64::from(component);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    /// Ordered by its key alone.
+    #[derive(Clone, Debug)]
+    struct Note {
+        key: u8,
+        text: Rc<str>,
+        vector: UnitVector,
+    }
+
+    impl Ord for Note {
+        fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+            self.key.cmp(&other.key)
+        }
+    }
+
+    impl PartialOrd for Note {
+        fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+            Some(self.cmp(other))
+        }
+    }
+
+    impl PartialEq for Note {
+        fn eq(&self, other: &Self) -> bool {
+            self.key == other.key
+        }
+    }
+
+    impl Eq for Note {}
+
+    impl Mention for Note {
+        const COLUMNS: usize = 1;
+
+        fn column(&self, _: usize) -> &Rc<str> {
+            &self.text
+        }
+
+        fn vector(&self) -> Option<&UnitVector> {
+            Some(&self.vector)
+        }
+
+        fn weight(&self) -> u64 {
+            u64::from(self.key)
+        }
+    }
+
+    /// All mentions in a list, however many: what the few do is plain enough to be the oracle.
+    fn listed(notes: &BTreeMap<u8, Note>) -> Mentions<Note> {
+        Mentions::Few(notes.values().cloned().collect())
+    }
+
+    proptest! {
+        #[test]
+        fn many_add_up_as_few_do(steps in vec((0u8..30, "[a-c ]", -2i8..3), 0..100)) {
+            let mut mentions = Mentions::new();
+            let mut plain = BTreeMap::new();
+            for (key, text, x) in steps {
+                let vector = UnitVector::from_f32(&[f32::from(x), 1.0]).unwrap();
+                let note = Note { key, text: text.into(), vector };
+                if plain.remove(&key).is_some() {
+                    mentions.remove(&note);
+                } else {
+                    mentions.insert(note.clone());
+                    plain.insert(key, note);
+                }
+                let listed = listed(&plain);
+                prop_assert_eq!(mentions.are_many(), plain.len() > FEW);
+                prop_assert_eq!(mentions.iter().collect::<Vec<_>>(), listed.iter().collect::<Vec<_>>());
+                prop_assert_eq!(mentions.distinct(0, 2), listed.distinct(0, 2));
+                prop_assert_eq!(mentions.ranked(0), listed.ranked(0));
+                prop_assert_eq!(mentions.most_frequent(0), listed.most_frequent(0));
+                prop_assert_eq!(mentions.weight(), listed.weight());
+                prop_assert_eq!(mentions.vector(2), listed.vector(2));
+            }
+        }
+    }
+}

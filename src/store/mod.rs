@@ -1,0 +1,37 @@
+//! The knowledge base: a pure, incremental fold over the contributions of its documents.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `knowledge_base` | documents, excerpts, entities and relationships; changes and queries |
+//! | `graph` | the network of entities, on petgraph |
+//! | `mentions`, `first_seen` | what the mentions of one thing add up to |
+//! | `names`, `merge` | which names are one entity |
+//! | `vectors` | exact nearest neighbours |
+//! | `lexical`, `postings` | BM25 |
+//! | `top` | the best k of many |
+//!
+//! Everything here is synchronous and knows no host, no model and no time. A change is prepared first,
+//! which may fail, and then applied, which cannot. No result depends on the order in which documents
+//! came, on a slot or on a hash: the order of everything is (source, position), and ties go by id.
+
+mod first_seen;
+mod graph;
+mod knowledge_base;
+mod lexical;
+mod mentions;
+mod merge;
+mod names;
+mod postings;
+mod top;
+mod vectors;
+
+pub use graph::Graph;
+pub use knowledge_base::{
+    Change, Checked, Counts, DocumentRef, EntityRef, ExcerptRef, Hit, KnowledgeBase,
+    KnowledgeBaseOptions, PlaceRef, Query, RelationshipRef, UNKNOWN,
+};
+pub use lexical::{Field, LexicalIndex};
+pub use merge::MergeRules;
+pub use names::entity_key;
+pub use top::Match;
+pub use vectors::VectorIndex;

@@ -1,0 +1,195 @@
+use crate::text::fold_width;
+
+/// Words that end in -is or -us and are plurals all the same; those endings are otherwise kept, for
+/// "analysis" and "status" are none.
+const PLURALS: [&str; 13] = [
+    "apis", "clis", "cpus", "emojis", "gpus", "guis", "kpis", "menus", "npus", "skus", "tpus",
+    "uris", "wikis",
+];
+
+/// Words that end in -s, are no plurals, and without it would be another name.
+const SINGULARS: [&str; 6] = ["canvas", "cors", "https", "lens", "news", "windows"];
+
+/// What all the names of one entity share: names that differ only in case, width, white space,
+/// quotes or a trailing English plural have the same key.
+///
+/// It depends on the one name alone, so that which names are one never depends on which came first.
+/// Keys are to be compared, not shown: "Caches" and "cache" both give "cach".
+///
+/// ```
+/// use smolrag::store::entity_key;
+///
+/// assert_eq!(entity_key("“Request  Queues”"), entity_key("request queue"));
+/// assert_ne!(entity_key("HTTPS"), entity_key("HTTP"));
+/// ```
+pub fn entity_key(name: &str) -> String {
+    let folded: String = name.chars().map(fold_width).flat_map(char::to_lowercase).collect();
+    let unquoted = without_quotes(&folded);
+    let words: Vec<&str> = unquoted.split_whitespace().collect();
+    let mut key = words.join(" ");
+    if key.is_empty() {
+        // A name of nothing but quotes is still a name.
+        return folded.split_whitespace().collect();
+    }
+    let last = last_word(&key).len();
+    let stem = singular(last_word(&key));
+    key.truncate(key.len() - last);
+    key + &stem
+}
+
+/// Drops quotation marks; between two letters or digits they are apostrophes and stay, all alike.
+fn without_quotes(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    let mut previous = ' ';
+    while let Some(c) = rest.next() {
+        if !is_quote(c) {
+            kept.push(c);
+        } else if is_apostrophe(c)
+            && previous.is_alphanumeric()
+            && rest.peek().is_some_and(|next| next.is_alphanumeric())
+        {
+            kept.push('\'');
+        }
+        previous = c;
+    }
+    kept
+}
+
+fn is_apostrophe(c: char) -> bool {
+    matches!(c, '\'' | '‘' | '’')
+}
+
+fn is_quote(c: char) -> bool {
+    is_apostrophe(c)
+        || matches!(c, '"' | '`' | '´' | '“'..='‟' | '«' | '»' | '‹' | '›' | '「'..='』')
+}
+
+/// The ASCII letters that end the text, which it must have in lower case.
+fn last_word(text: &str) -> &str {
+    let word = text.trim_end_matches(|c: char| c.is_ascii_lowercase()).len();
+    &text[word..]
+}
+
+/// One form for the singular and the plural of an English word. It need not be a word, but it is the
+/// same for both: where the singular cannot be told from the plural (cache, match), both lose the e.
+fn singular(word: &str) -> String {
+    let keep = word.len() <= 3
+        || SINGULARS.contains(&word)
+        || ["ss", "us", "is"].iter().any(|end| word.ends_with(end)) && !PLURALS.contains(&word);
+    let stem = if keep { word } else { word.strip_suffix('s').unwrap_or(word) };
+    if stem.len() <= 3 {
+        return stem.to_owned();
+    }
+    if let Some(start) = stem.strip_suffix("ie") {
+        // movies, movie; queries, query.
+        return format!("{start}y");
+    }
+    let sibilant = ["che", "she", "sse", "use", "xe", "zze"].iter().any(|end| stem.ends_with(end));
+    stem[..stem.len() - usize::from(sibilant)].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn assert_one(names: &[&str]) {
+        for name in names {
+            assert_eq!(entity_key(name), entity_key(names[0]), "{name} and {}", names[0]);
+        }
+    }
+
+    #[test]
+    fn case_width_space_and_quotes_do_not_matter() {
+        assert_one(&[
+            "Request queue",
+            "REQUEST QUEUE",
+            "request\u{a0} queue\n",
+            " ｒequest　queue",
+        ]);
+        assert_one(&[
+            "SmolRAG",
+            "\"SmolRAG\"",
+            "`smolrag`",
+            "«SmolRAG»",
+            "「SmolRAG」",
+            "'SmolRAG'",
+        ]);
+        assert_one(&["reader's guide", "Reader’s Guide", "“reader’s guide”"]);
+        assert_one(&["知识图谱", "“知识图谱”"]);
+    }
+
+    #[test]
+    fn a_trailing_plural_does_not_matter() {
+        for [one, many] in [
+            ["excerpt", "excerpts"],
+            ["query", "queries"],
+            ["movie", "movies"],
+            ["cookie", "cookies"],
+            ["box", "boxes"],
+            ["index", "indexes"],
+            ["class", "classes"],
+            ["match", "matches"],
+            ["cache", "caches"],
+            ["hash", "hashes"],
+            ["bus", "buses"],
+            ["status", "statuses"],
+            ["clause", "clauses"],
+            ["database", "databases"],
+            ["case", "cases"],
+            ["schema", "schemas"],
+            ["pie", "pies"],
+            ["key", "keys"],
+            ["API", "APIs"],
+            ["GPU", "GPUs"],
+            ["LLM", "LLMs"],
+            ["URL", "URLs"],
+            ["request_queue", "request_queues"],
+            ["Vector index", "vector indexes"],
+        ] {
+            assert_one(&[one, many]);
+        }
+    }
+
+    #[test]
+    fn what_is_no_plural_stays_apart() {
+        for [a, b] in [
+            ["HTTP", "HTTPS"],
+            ["new", "news"],
+            ["Canva", "canvas"],
+            ["A", "As"],
+            ["Redi", "Redis"],
+            ["Statu", "Status"],
+            ["clas", "class"],
+            ["do", "dos"],
+            ["queues of calls", "queue of calls"],
+            ["node 1", "nodes 1"],
+            ["C", "C++"],
+        ] {
+            assert_ne!(entity_key(a), entity_key(b), "{a} and {b}");
+        }
+    }
+
+    #[test]
+    fn a_name_of_quotes_keeps_itself() {
+        assert_eq!(entity_key("''"), "''");
+        assert_eq!(entity_key("\""), "\"");
+        assert_eq!(entity_key(" "), "");
+    }
+
+    proptest! {
+        #[test]
+        fn a_visible_name_has_a_key(name in "\\PC{1,20}") {
+            prop_assert_eq!(entity_key(&name).is_empty(), name.trim().is_empty());
+        }
+
+        #[test]
+        fn upper_case_and_quotes_never_matter(name in "[a-zA-Z' ]{1,12}") {
+            prop_assume!(name.chars().any(|c| c.is_alphabetic()));
+            prop_assert_eq!(entity_key(&name.to_uppercase()), entity_key(&name));
+            prop_assert_eq!(entity_key(&format!("\"{name}\"")), entity_key(&name));
+        }
+    }
+}

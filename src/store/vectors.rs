@@ -1,0 +1,265 @@
+use super::top::{Match, TopK};
+use crate::record::UnitVector;
+
+/// Components in one block of storage: 128 KiB. Growing by blocks never copies what is there, where
+/// one vector of everything would for a moment hold it twice, and wasm memory never shrinks.
+const BLOCK: usize = 1 << 16;
+
+/// Exact nearest neighbours by cosine, over the caller's numbers ("slots").
+///
+/// ```
+/// use smolrag::{record::UnitVector, store::VectorIndex};
+///
+/// let mut index = VectorIndex::new(2);
+/// index.insert(0, &UnitVector::from_f32(&[1.0, 0.0])?);
+/// index.insert(1, &UnitVector::from_f32(&[1.0, 1.0])?);
+/// let found = index.search(&UnitVector::from_f32(&[0.0, 3.0])?, 5, Some);
+/// assert_eq!(found[0].slot, 1);
+/// # Ok::<(), smolrag::record::Error>(())
+/// ```
+///
+/// Invariant: the rows fill the blocks without a gap, in any order; `slots` and `rows` are inverse
+/// to each other. A zero vector has no row: it is similar to nothing and never found.
+pub struct VectorIndex {
+    dimensions: usize,
+    rows_per_block: usize,
+    blocks: Vec<Vec<i16>>,
+    /// The slot of each row.
+    slots: Vec<u32>,
+    /// The row of each slot, or [`NO_ROW`].
+    rows: Vec<u32>,
+}
+
+const NO_ROW: u32 = u32::MAX;
+
+impl VectorIndex {
+    /// An empty index of vectors with so many components.
+    pub fn new(dimensions: usize) -> Self {
+        let rows_per_block = (BLOCK / dimensions.max(1)).max(1);
+        VectorIndex { dimensions, rows_per_block, blocks: vec![], slots: vec![], rows: vec![] }
+    }
+
+    /// Stores the vector under a slot, in place of what was there.
+    ///
+    /// # Panics
+    /// If the vector has another number of components than the index.
+    pub fn insert(&mut self, slot: u32, vector: &UnitVector) {
+        assert_eq!(vector.dimensions(), self.dimensions, "the vector does not fit the index");
+        if vector.is_zero() {
+            return self.remove(slot);
+        }
+        match self.row(slot) {
+            Some(row) => self.row_mut(row).copy_from_slice(vector.raw()),
+            None => self.push(slot, vector.raw()),
+        }
+    }
+
+    /// Forgets what is stored under a slot, if anything. The last row moves into the gap.
+    pub fn remove(&mut self, slot: u32) {
+        let Some(row) = self.row(slot) else { return };
+        let last = self.slots.len() - 1;
+        if row != last {
+            let moved = self.row_at(last).to_vec();
+            self.row_mut(row).copy_from_slice(&moved);
+            self.rows[self.slots[last] as usize] = row as u32;
+        }
+        self.slots.swap_remove(row);
+        self.rows[slot as usize] = NO_ROW;
+        self.pop();
+    }
+
+    /// The `k` best by cosine, best first, ties by the smaller id. `admit` gives the id of a slot, or
+    /// `None` if it may not be found.
+    ///
+    /// The score is the cosine; the rounding of [`UnitVector`] moves it by about 1e-5.
+    ///
+    /// # Panics
+    /// If the query has another number of components than the index.
+    pub fn search<T: Ord>(
+        &self,
+        query: &UnitVector,
+        k: usize,
+        admit: impl Fn(u32) -> Option<T>,
+    ) -> Vec<Match> {
+        assert_eq!(query.dimensions(), self.dimensions, "the query does not fit the index");
+        if query.is_zero() || k == 0 {
+            return vec![];
+        }
+        let mut top = TopK::new(k);
+        let mut slots = self.slots.iter();
+        for block in &self.blocks {
+            for (row, &slot) in block.chunks_exact(self.dimensions).zip(&mut slots) {
+                top.offer(i64::from(dot(row, query.raw())), slot, &admit);
+            }
+        }
+        let one = f64::from(UnitVector::ONE) * f64::from(UnitVector::ONE);
+        let score = |dot: i64| (dot as f64 / one) as f32;
+        top.into_best_first().map(|(slot, dot)| Match { slot, score: score(dot) }).collect()
+    }
+
+    /// The components stored under a slot; `None` for a zero vector too.
+    pub fn get(&self, slot: u32) -> Option<&[i16]> {
+        self.row(slot).map(|row| self.row_at(row))
+    }
+
+    /// How many vectors can be found.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether nothing can be found.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Bytes of memory held.
+    pub fn bytes(&self) -> usize {
+        let components: usize = self.blocks.iter().map(Vec::capacity).sum();
+        2 * components + 4 * (self.slots.capacity() + self.rows.capacity())
+    }
+
+    fn row(&self, slot: u32) -> Option<usize> {
+        self.rows.get(slot as usize).filter(|&&row| row != NO_ROW).map(|&row| row as usize)
+    }
+
+    fn row_at(&self, row: usize) -> &[i16] {
+        let start = row % self.rows_per_block * self.dimensions;
+        &self.blocks[row / self.rows_per_block][start..start + self.dimensions]
+    }
+
+    fn row_mut(&mut self, row: usize) -> &mut [i16] {
+        let start = row % self.rows_per_block * self.dimensions;
+        &mut self.blocks[row / self.rows_per_block][start..start + self.dimensions]
+    }
+
+    fn push(&mut self, slot: u32, components: &[i16]) {
+        let row = self.slots.len();
+        if row.is_multiple_of(self.rows_per_block) {
+            // The first block grows as it is filled, so that a small index stays small.
+            let rows = if row == 0 { 0 } else { self.rows_per_block };
+            self.blocks.push(Vec::with_capacity(rows * self.dimensions));
+        }
+        self.blocks[row / self.rows_per_block].extend_from_slice(components);
+        self.slots.push(slot);
+        if self.rows.len() <= slot as usize {
+            self.rows.resize(slot as usize + 1, NO_ROW);
+        }
+        self.rows[slot as usize] = row as u32;
+    }
+
+    fn pop(&mut self) {
+        if let Some(block) = self.blocks.last_mut() {
+            block.truncate(block.len() - self.dimensions);
+            if block.is_empty() {
+                self.blocks.pop();
+            }
+        }
+    }
+}
+
+/// The dot product, in multiples of 1/32767².
+///
+/// It fits 32 bits: by Cauchy and Schwarz no partial sum of the products of two unit vectors exceeds
+/// the product of their lengths, 32767² and a little for rounding, half of `i32::MAX`. `wrapping_add`
+/// spares the overflow check, so that this compiles to multiply-and-add of eight components at once.
+fn dot(a: &[i16], b: &[i16]) -> i32 {
+    a.iter().zip(b).fold(0, |sum: i32, (&a, &b)| sum.wrapping_add(i32::from(a) * i32::from(b)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    fn unit(values: &[f32]) -> UnitVector {
+        UnitVector::from_f32(values).unwrap()
+    }
+
+    fn slots(found: Vec<Match>) -> Vec<u32> {
+        found.into_iter().map(|found| found.slot).collect()
+    }
+
+    #[test]
+    fn finds_the_nearest_first_and_scores_the_cosine() {
+        let mut index = VectorIndex::new(2);
+        for (slot, vector) in [[1.0, 0.0], [0.6, 0.8], [0.0, -1.0]].iter().enumerate() {
+            index.insert(slot as u32, &unit(vector));
+        }
+        let found = index.search(&unit(&[2.0, 0.0]), 9, Some);
+        let scores: Vec<f32> = found.iter().map(|found| found.score).collect();
+        assert_eq!(slots(found), [0, 1, 2]);
+        for (score, expected) in scores.iter().zip([1.0, 0.6, 0.0]) {
+            assert!((score - expected).abs() < 1e-4);
+        }
+    }
+
+    #[test]
+    fn extreme_vectors_do_not_overflow() {
+        for dimensions in [1, 2, 4096] {
+            let mut index = VectorIndex::new(dimensions);
+            let vector = unit(&vec![-1.0; dimensions]);
+            index.insert(0, &vector);
+            assert!((index.search(&vector, 1, Some)[0].score - 1.0).abs() < 1e-2);
+            let opposite = unit(&vec![1.0; dimensions]);
+            assert!((index.search(&opposite, 1, Some)[0].score + 1.0).abs() < 1e-2);
+        }
+    }
+
+    #[test]
+    fn zero_is_never_found_and_finds_nothing() {
+        let mut index = VectorIndex::new(2);
+        index.insert(0, &unit(&[1.0, 0.0]));
+        index.insert(1, &UnitVector::zero(2));
+        assert_eq!(slots(index.search(&unit(&[1.0, 0.0]), 9, Some)), [0]);
+        assert!(index.search(&UnitVector::zero(2), 9, Some).is_empty());
+        index.insert(0, &UnitVector::zero(2));
+        assert!(index.is_empty());
+    }
+
+    #[test]
+    fn ties_go_by_id_and_the_filter_holds() {
+        let mut index = VectorIndex::new(1);
+        (0..6).for_each(|slot| index.insert(slot, &unit(&[1.0])));
+        let found = index.search(&unit(&[1.0]), 2, |slot| (slot != 5).then_some(9 - slot));
+        assert_eq!(slots(found), [4, 3]);
+    }
+
+    proptest! {
+        #[test]
+        fn equals_a_map_under_any_history(
+            steps in vec((0u32..12, vec(-3i8..4, 3), any::<bool>()), 0..60),
+            query in vec(-3i8..4, 3),
+            k in 0usize..8,
+        ) {
+            let as_unit = |v: &[i8]| unit(&v.iter().map(|&x| f32::from(x)).collect::<Vec<_>>());
+            // Two rows a block, so that rows move between blocks.
+            let mut index = VectorIndex { rows_per_block: 2, ..VectorIndex::new(3) };
+            let mut plain = BTreeMap::new();
+            for (slot, vector, keep) in &steps {
+                let vector = as_unit(vector);
+                if *keep {
+                    index.insert(*slot, &vector);
+                    plain.insert(*slot, vector);
+                } else {
+                    index.remove(*slot);
+                    plain.remove(slot);
+                }
+            }
+            plain.retain(|_, vector| !vector.is_zero());
+            prop_assert_eq!(index.len(), plain.len());
+
+            let query = as_unit(&query);
+            let dot = |v: &UnitVector| -> i64 {
+                v.raw().iter().zip(query.raw()).map(|(&a, &b)| i64::from(a) * i64::from(b)).sum()
+            };
+            let mut expected: Vec<(i64, u32)> = plain.iter().map(|(&s, v)| (-dot(v), s)).collect();
+            expected.sort();
+            expected.truncate(if query.is_zero() { 0 } else { k });
+            let expected: Vec<u32> = expected.into_iter().map(|(_, slot)| slot).collect();
+            prop_assert_eq!(slots(index.search(&query, k, Some)), expected);
+        }
+    }
+}
