@@ -22,13 +22,15 @@ pub type Caller = u64;
 #[derive(Clone)]
 pub struct Semaphore(Rc<RefCell<Lines>>);
 
-/// Free permits and who waits for one. Invariants: nobody waits while a permit is free; `turns` and
-/// `lines` name the same callers, each with somebody in its line.
+/// Free permits and who waits for one. Invariants: nobody waits while a permit is free; no line is
+/// empty; every caller with a line has a turn, but for the one that was served last.
 struct Lines {
     free: usize,
     lines: BTreeMap<Caller, Line>,
     /// The callers in the order of their turns.
     turns: BTreeMap<u64, Caller>,
+    /// Goes behind the others only when the next one is chosen, and so behind those who came since.
+    served: Option<Caller>,
     waiting: usize,
     next: u64,
 }
@@ -46,6 +48,7 @@ impl Semaphore {
             free: permits.max(1),
             lines: BTreeMap::new(),
             turns: BTreeMap::new(),
+            served: None,
             waiting: 0,
             next: 0,
         })))
@@ -98,22 +101,25 @@ impl Lines {
         if line.requests.is_empty() {
             self.turns.remove(&line.turn);
             self.lines.remove(&caller);
+            self.served.take_if(|served| *served == caller);
         }
         self.waiting -= 1;
         waker
     }
 
-    /// Hands a permit to the next in line, whose caller then goes behind all others.
+    /// Hands a permit to the next in line.
     fn release(&mut self) -> Option<Waker> {
-        let Some((turn, caller)) = self.turns.pop_first() else {
+        if let Some(caller) = self.served.take() {
+            self.next += 1;
+            self.turns.insert(self.next, caller);
+            self.lines.get_mut(&caller).expect("it has a line").turn = self.next;
+        }
+        let Some((_, caller)) = self.turns.pop_first() else {
             self.free += 1;
             return None;
         };
-        self.next += 1;
-        self.turns.insert(self.next, caller);
-        let line = self.lines.get_mut(&caller).expect("who has a turn has a line");
-        debug_assert_eq!(line.turn, turn);
-        line.turn = self.next;
+        self.served = Some(caller);
+        let line = self.lines.get(&caller).expect("who has a turn has a line");
         let request = *line.requests.first_key_value().expect("no line is empty").0;
         self.leave(caller, request)
     }
