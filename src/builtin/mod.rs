@@ -1,1 +1,9 @@
-//! The models that need no key.
+//! The models that need no key: a static embedding table, and a reader that takes what stands in
+//! the documents and adds nothing.
+
+mod embedding;
+mod table;
+mod unicode;
+mod wordpiece;
+
+pub use embedding::StaticEmbedder;

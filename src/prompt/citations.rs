@@ -162,12 +162,14 @@ impl Citations {
 fn mark(text: &str) -> Mark {
     let (open, close) = if text.starts_with('[') { ('[', ']') } else { ('【', '】') };
     let inner = &text[open.len_utf8()..];
-    let Some(end) = inner.find(close) else {
-        let begun = inner.len() <= LONGEST_MARK && !inner.contains(['\n', '[', '【', '`']);
-        return if begun { Mark::Begun } else { Mark::None };
-    };
+    let end = inner.find([close, '\n', '[', '【', '`']).unwrap_or(inner.len());
     if end > LONGEST_MARK {
         return Mark::None;
+    }
+    match inner[end..].chars().next() {
+        None => return Mark::Begun,
+        Some(c) if c != close => return Mark::None,
+        Some(_) => {}
     }
     match numbers(&inner[..end]) {
         Some(numbers) => Mark::Whole(open.len_utf8() + end + close.len_utf8(), numbers),

@@ -150,7 +150,15 @@ impl Extraction {
 
     /// Takes what it recognises in the JSON of the answer; whether it recognised anything.
     fn take_json(&mut self, answer: &str) -> bool {
-        json::values(answer).iter().fold(false, |any, value| self.take_value(value) || any)
+        self.take_all(json::values(answer).iter())
+    }
+
+    fn take_all<'v>(&mut self, values: impl Iterator<Item = &'v Value>) -> bool {
+        let mut any = false;
+        for value in values {
+            any |= self.take_value(value);
+        }
+        any
     }
 
     fn take_value(&mut self, value: &Value) -> bool {
@@ -159,7 +167,7 @@ impl Extraction {
                 Some(Value::Text(word)) => self.take_array(word, &items[1..]),
                 // An empty list is an answer: there is nothing.
                 None => true,
-                Some(_) => items.iter().fold(false, |any, item| self.take_value(item) || any),
+                Some(_) => self.take_all(items.iter()),
             },
             Value::Object(members) => self.take_object(value, members),
             _ => false,
@@ -194,9 +202,9 @@ impl Extraction {
             any = true;
         }
         // { "result": { … } }
-        any || members.iter().fold(false, |any, (_, inner)| {
-            matches!(inner, Value::Object(_) | Value::List(_)) && self.take_value(inner) || any
-        })
+        let nested = members.iter().map(|(_, inner)| inner);
+        any || self
+            .take_all(nested.filter(|inner| matches!(inner, Value::Object(_) | Value::List(_))))
     }
 
     fn take_entities(&mut self, entities: &Value) {

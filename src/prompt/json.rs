@@ -135,10 +135,19 @@ impl Parser<'_> {
                 }
                 // Closes what is around a list that was never closed.
                 Some('}') => return Value::List(items),
-                Some(_) => match self.value() {
-                    Value::Null => {}
-                    item => items.push(item),
-                },
+                Some(_) => {
+                    let start = self.at;
+                    let item = self.value();
+                    self.skip();
+                    if self.peek() == Some(':') {
+                        // A name: it belongs to the object around a list that was never closed.
+                        self.at = start;
+                        return Value::List(items);
+                    }
+                    if item != Value::Null {
+                        items.push(item);
+                    }
+                }
             }
         }
     }

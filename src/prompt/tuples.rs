@@ -179,7 +179,8 @@ fn closing(text: &str) -> Option<usize> {
     text.match_indices(is_closing).find_map(|(at, found)| {
         let rest =
             text[at + found.len()..].trim_start_matches([' ', '\t', ',', ';', '`', '"', '*']);
-        let ends = rest.is_empty() || rest.starts_with(['\n', '\r', '+', '#', '<']);
+        let ends = rest.is_empty() || rest.starts_with(['\n', '\r', '+', '#']);
+        let ends = ends || (rest.starts_with('<') && delimiter_width(rest).is_none());
         ends.then_some(at)
     })
 }
