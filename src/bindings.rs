@@ -13,7 +13,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::{
-    engine::{Engine, Event, GraphOptions, IngestProgress, Signal, StreamPart},
+    engine::{Engine, Notice, GraphOptions, IngestProgress, Signal, StreamPart},
     host::{arguments, error_to_js, from_js, signal_from, to_js},
     record::{Error, Result},
 };
@@ -49,7 +49,7 @@ impl Core {
     /// Opens; resolves to a `Core`.
     pub fn open(options: JsValue, emit: Function) -> Promise {
         future_to_promise(async move {
-            let listener = Rc::new(move |event| emit_event(&emit, &event));
+            let listener = Rc::new(move |notice| tell(&emit, &notice));
             let opened = async { let (ports, options) = arguments::open_options(&options, listener).await?; Engine::open(ports, options).await };
             opened.await.map(|engine| Core(engine).into()).map_err(|error| error_to_js(&error))
         })
@@ -182,8 +182,8 @@ impl Parts {
     }
 }
 
-fn emit_event(emit: &Function, event: &Event) {
-    if let Ok(value) = to_js(event) {
+fn tell(emit: &Function, notice: &Notice) {
+    if let Ok(value) = to_js(notice) {
         // The package's own function; it throws nothing.
         let _ = emit.call2(&JsValue::UNDEFINED, &arguments::property(&value, "type"), &value);
     }

@@ -6,6 +6,7 @@ use futures::future::{Either, FutureExt, LocalBoxFuture, Ready, Shared, WeakShar
 use hashbrown::HashMap;
 use lru::LruCache;
 use md5::{Digest, Md5};
+use serde::Serialize;
 
 use crate::record::Result;
 
@@ -54,7 +55,7 @@ pub struct CacheLimits {
 }
 
 /// What a cache holds and has seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct CacheStats {
     /// Asked for and there.
     pub hits: u64,

@@ -197,13 +197,13 @@ impl Ingest<'_> {
 
     async fn document(&self, unit: Unit, document: &DocumentInput) -> Result<Outcome> {
         let revision = self.revision(document);
-        let stored = self.engine.0.knowledge.borrow().document(&document.source).map(|stored| stored.revision.clone());
+        let stored = self.engine.0.knowledge.borrow().document(&document.source).map(|stored| stored.contribution().revision.clone());
         if stored.as_deref() == Some(&*revision) {
             return Ok(Outcome::Unchanged);
         }
         let think = async {
             let contribution = self.think(document, revision).await?;
-            Ok(Prepared::put(contribution, &document.text))
+            Prepared::put(contribution, &document.text, self.engine.0.knowledge.borrow().dimensions())
         };
         let prepared = self.signal.guard(think).await?;
         self.report(document, Stage::Commit, 0, 1);

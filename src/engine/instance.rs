@@ -17,11 +17,11 @@ use super::{
     signal::Signal,
 };
 use crate::{
-    builtin::ExtractiveReader,
+    builtin::{ExtractiveReader, StaticEmbedder},
     port::{Clock, Completion, EmbeddingModel, Epoch, LanguageModel, Reader, Storage},
     prompt::{self, PromptedReader},
     record::{Result, UnitVector},
-    store::{KnowledgeBase, KnowledgeBaseOptions},
+    store::{Counts, KnowledgeBase, KnowledgeBaseOptions},
     text::ExcerptOptions,
 };
 
@@ -34,11 +34,37 @@ pub struct Ports {
     /// Who reads and answers; the built-in extractive reader if there is none.
     pub llm: Option<Rc<dyn LanguageModel>>,
     /// Who embeds; everything is found lexically if there is none.
-    pub embedder: Option<Rc<dyn EmbeddingModel>>,
+    pub embedder: Option<Embedder>,
     /// Splits a text into excerpts in place of [`Options::excerpts`].
     pub splitter: Option<Rc<dyn Splitter>>,
     /// Told what happens, in commit order, while nothing is borrowed.
-    pub listener: Rc<dyn Fn(Event)>,
+    pub listener: Rc<dyn Fn(Notice)>,
+}
+
+/// Who embeds.
+pub enum Embedder {
+    /// The built-in table: at hand, so it needs no limits and no cache.
+    BuiltIn(StaticEmbedder),
+    /// A model that the user chose.
+    Model(Rc<dyn EmbeddingModel>),
+}
+
+impl Embedder {
+    /// Names the model; a knowledge base belongs to one.
+    pub fn id(&self) -> &str {
+        match self {
+            Embedder::BuiltIn(model) => model.id(),
+            Embedder::Model(model) => model.id(),
+        }
+    }
+
+    /// Components of each vector.
+    pub fn dimensions(&self) -> usize {
+        match self {
+            Embedder::BuiltIn(model) => model.dimensions(),
+            Embedder::Model(model) => model.dimensions(),
+        }
+    }
 }
 
 /// The user's own way to split a document.
@@ -66,8 +92,6 @@ pub struct Options {
     pub document_bytes: usize,
     /// Whether names that differ only in form are one entity.
     pub resolve_entities: bool,
-    /// How much the ranking by vectors counts against the lexical one, which counts 1.
-    pub vector_weight: f64,
     /// What a language model is told.
     pub prompts: prompt::Options,
 }
@@ -77,22 +101,21 @@ impl Default for Options {
         Options {
             excerpts: ExcerptOptions::default(),
             queue: QueueLimits::default(),
-            llm: GateLimits::default(),
-            embedder: GateLimits::default(),
+            llm: GateLimits { concurrency: 8, per_second: 100.0, burst: 100 },
+            embedder: GateLimits { concurrency: 8, per_second: f64::INFINITY, burst: 1 },
             model_timeout: 120_000.0,
             cache: CacheLimits { entries: 10_000, bytes: 64 << 20 },
             document_bytes: 8 << 20,
             resolve_entities: true,
-            vector_weight: 1.0,
             prompts: prompt::Options::default(),
         }
     }
 }
 
-/// What happened.
+/// What a listener is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
-pub enum Event {
+pub enum Notice {
     /// This instance has committed.
     Commit {
         /// The epoch since then.
@@ -134,7 +157,9 @@ pub struct Stats {
     pub epoch: Epoch,
     /// What the knowledge base holds.
     #[serde(flatten)]
-    pub counts: KnowledgeBaseCounts,
+    pub counts: Counts,
+    /// Bytes of memory that it holds, estimated.
+    pub bytes: usize,
     /// Answers of models kept.
     pub cache: Caches,
     /// Calls.
@@ -170,7 +195,10 @@ impl Engine {
             clock: ports.clock.clone(),
             timeout: options.model_timeout,
         });
-        let extractive = Rc::new(ExtractiveReader::new(ports.embedder.clone()));
+        let extractive = Rc::new(ExtractiveReader::new(match &ports.embedder {
+            Some(Embedder::BuiltIn(table)) => Some(table.clone()),
+            _ => None,
+        }));
         let engine = Engine(Rc::new(Inner {
             queue: Queue::new(options.queue),
             knowledge: RefCell::new(knowledge),
@@ -188,9 +216,11 @@ impl Engine {
 
     /// Counts, as they are now.
     pub fn stats(&self) -> Stats {
+        let knowledge = self.0.knowledge.borrow();
         Stats {
             epoch: self.0.epoch.get(),
-            counts: self.0.knowledge.borrow().counts(),
+            counts: knowledge.counts(),
+            bytes: knowledge.bytes(),
             cache: Caches {
                 completions: self.0.completions.cache.stats(),
                 embeddings: self.0.embeddings.cache.stats(),
@@ -226,12 +256,27 @@ impl Engine {
 
     /// The vectors of texts, zero vectors if nobody embeds.
     pub(super) async fn embed(&self, caller: Caller, texts: Vec<String>) -> Result<Vec<UnitVector>> {
-        let Some(embedder) = &self.0.ports.embedder else {
-            return Ok(vec![UnitVector::zero(0); texts.len()]);
-        };
-        let limited = LimitedEmbeddingModel::new(embedder.clone(), self.0.embeddings.clone(), caller);
-        let vectors = limited.embed(texts).await?;
-        vectors.iter().map(|vector| UnitVector::from_f32(vector)).collect()
+        match &self.0.ports.embedder {
+            None => Ok(vec![UnitVector::zero(0); texts.len()]),
+            Some(Embedder::BuiltIn(table)) => {
+                texts.iter().map(|text| UnitVector::from_f32(&table.embed_one(text))).collect()
+            }
+            Some(Embedder::Model(model)) => {
+                let limited = LimitedEmbeddingModel::new(model.clone(), self.0.embeddings.clone(), caller);
+                let vectors = limited.embed(texts).await?;
+                vectors.iter().map(|vector| UnitVector::from_f32(vector)).collect()
+            }
+        }
+    }
+
+    /// How much a ranking by vectors counts against the lexical one, which counts 1. The built-in
+    /// table knows words but not their order: weighed equally it makes rankings worse.
+    pub(super) fn vector_weight(&self) -> f64 {
+        match &self.0.ports.embedder {
+            None => 0.0,
+            Some(Embedder::BuiltIn(_)) => 0.5,
+            Some(Embedder::Model(_)) => 1.0,
+        }
     }
 
     /// Waits for the right to read, then does so under the signal.

@@ -14,14 +14,14 @@ use std::{collections::BTreeSet, rc::Rc};
 
 use serde::{Deserialize, Serialize};
 
-use super::instance::{Engine, Event};
+use super::instance::{Engine, Notice};
 use crate::{
     port::{Changes, Epoch, Table},
     record::{
         Code, Contribution, Error, Result,
         codec::{decode, decode_document, decode_text, encode, encode_document},
     },
-    store::{Change, KnowledgeBase, MergeRules},
+    store::{Change, Checked, KnowledgeBase, MergeRules},
 };
 
 const DOCUMENTS: Table = "documents";
@@ -58,7 +58,7 @@ struct Model {
 #[derive(Clone)]
 pub(super) enum Prepared {
     /// A document, new or again.
-    Put { contribution: Rc<Contribution>, record: Rc<[u8]> },
+    Put { contribution: Checked, record: Rc<[u8]> },
     /// No such document any more.
     Remove { source: Rc<str> },
     /// Which names are one entity.
@@ -66,9 +66,9 @@ pub(super) enum Prepared {
 }
 
 impl Prepared {
-    pub fn put(contribution: Contribution, text: &str) -> Self {
+    pub fn put(contribution: Contribution, text: &str, dimensions: usize) -> Result<Self> {
         let record = encode_document(&contribution, text).into();
-        Prepared::Put { contribution: Rc::new(contribution), record }
+        Ok(Prepared::Put { contribution: Checked::new(Rc::new(contribution), dimensions)?, record })
     }
 
     fn write(&self, rows: &mut Changes, changed: &mut Changed) {
@@ -161,7 +161,7 @@ impl Engine {
                     let source = prepared.source();
                     self.0.knowledge.borrow_mut().apply(prepared.into_change());
                     self.0.epoch.set(next);
-                    (self.0.ports.listener)(Event::Commit { epoch: next, source });
+                    (self.0.ports.listener)(Notice::Commit { epoch: next, source });
                     return Ok(true);
                 }
                 Err(error) if error.code == Code::StorageConflict => self.follow().await?,
@@ -217,7 +217,7 @@ impl Engine {
                 self.apply_rules().await?;
             }
             self.0.epoch.set(last);
-            (self.0.ports.listener)(Event::RemoteCommit { epoch: last });
+            (self.0.ports.listener)(Notice::RemoteCommit { epoch: last });
         }
     }
 
@@ -239,11 +239,12 @@ impl Engine {
     }
 
     fn apply_document(&self, source: &str, record: Option<&[u8]>) -> Result<()> {
+        let mut knowledge = self.0.knowledge.borrow_mut();
         let change = match record {
-            Some(record) => Change::Put(Rc::new(decode_document(source, record)?)),
+            Some(record) => knowledge.check(Rc::new(decode_document(source, record)?))?,
             None => Change::Remove(source.into()),
         };
-        self.0.knowledge.borrow_mut().apply(change);
+        knowledge.apply(change);
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use std::{
 };
 
 use futures::{FutureExt, Stream, StreamExt};
+use serde::Serialize;
 
 use super::{
     limits::{Permit, Semaphore},
@@ -108,7 +109,7 @@ struct Call {
 }
 
 /// How many calls of one kind are where.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// Not started yet.
     pub waiting: usize,
@@ -123,7 +124,7 @@ pub struct Counts {
 }
 
 /// What a queue holds and has seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct QueueStats {
     /// Calls that read.
     pub reads: Counts,

@@ -9,17 +9,12 @@ use wasm_bindgen::prelude::*;
 use super::{HostClock, IndexedDbStorage, JsEmbeddingModel, JsLanguageModel, JsStorage, error_from_js, from_js};
 use crate::{
     builtin::{MemoryStorage, StaticEmbedder},
-    engine::{CacheLimits, DocumentInput, Event, GateLimits, Options, Ports, QueryOptions, QueueLimits, RetrieveOptions, Splitter},
-    port::{EmbeddingModel, LanguageModel, Mode, Role, Storage, Turn},
+    engine::{CacheLimits, DocumentInput, Embedder, Notice, GateLimits, Options, Ports, QueryOptions, QueueLimits, RetrieveOptions, Splitter},
+    port::{LanguageModel, Mode, Role, Storage, Turn},
     prompt,
     record::{Code, Error, Filter, Metadata, Result},
     text::{ExcerptOptions, Strategy},
 };
-
-/// The weight of a ranking by vectors of a model that the user chose: as much as the lexical one.
-const STRONG: f64 = 1.0;
-/// That of the built-in table. It knows words but no order of words.
-const WEAK: f64 = 0.5;
 
 /// A property of any value; `undefined` where there is none.
 pub fn property(object: &JsValue, name: &str) -> JsValue {
@@ -140,16 +135,14 @@ struct CacheFields {
 }
 
 /// What `open` takes, with the parts that only the host knows.
-pub async fn open_options(value: &JsValue, listener: Rc<dyn Fn(Event)>) -> Result<(Ports, Options)> {
+pub async fn open_options(value: &JsValue, listener: Rc<dyn Fn(Notice)>) -> Result<(Ports, Options)> {
     let name = match property(value, "name") {
         name if is_absent(&name) => "default".to_owned(),
         name => text("name", &name)?,
     };
     let excerpts = property(value, "excerpts");
-    let (embedder, vector_weight) = embedder(&property(value, "embedder"))?;
     let options = Options {
         excerpts: excerpt_options(&excerpts)?,
-        vector_weight,
         resolve_entities: from_js::<Option<bool>>("resolveEntities", &property(value, "resolveEntities"))?.unwrap_or(true),
         ..limits(value)?
     };
@@ -157,7 +150,7 @@ pub async fn open_options(value: &JsValue, listener: Rc<dyn Fn(Event)>) -> Resul
         storage: storage(&name, &property(value, "storage")).await?,
         clock: Rc::new(HostClock),
         llm: language_model(&property(value, "llm"))?,
-        embedder,
+        embedder: embedder(&property(value, "embedder"))?,
         splitter: splitter(&property(&excerpts, "strategy")),
         listener,
     };
@@ -233,15 +226,14 @@ fn language_model(value: &JsValue) -> Result<Option<Rc<dyn LanguageModel>>> {
     Ok(Some(Rc::new(JsLanguageModel::new(value.clone())?)))
 }
 
-/// The embedder, and how much its ranking counts.
-fn embedder(value: &JsValue) -> Result<(Option<Rc<dyn EmbeddingModel>>, f64)> {
+fn embedder(value: &JsValue) -> Result<Option<Embedder>> {
     if is_absent(value) || value.as_string().as_deref() == Some("none") {
-        return Ok((None, 0.0));
+        return Ok(None);
     }
-    match property(value, "table").dyn_into::<Uint8Array>() {
-        Ok(table) => Ok((Some(Rc::new(StaticEmbedder::new(table.to_vec())?)), WEAK)),
-        Err(_) => Ok((Some(Rc::new(JsEmbeddingModel::new(value.clone())?)), STRONG)),
-    }
+    Ok(Some(match property(value, "table").dyn_into::<Uint8Array>() {
+        Ok(table) => Embedder::BuiltIn(StaticEmbedder::new(table.to_vec())?),
+        Err(_) => Embedder::Model(Rc::new(JsEmbeddingModel::new(value.clone())?)),
+    }))
 }
 
 async fn storage(name: &str, value: &JsValue) -> Result<Rc<dyn Storage>> {

@@ -9,6 +9,7 @@ mod view;
 
 use std::{collections::BTreeMap, mem, rc::Rc};
 
+use serde::Serialize;
 use slab::Slab;
 
 pub use self::{
@@ -34,7 +35,7 @@ pub struct KnowledgeBaseOptions {
 }
 
 /// How much there is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// Documents.
     pub documents: usize,

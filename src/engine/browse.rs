@@ -1,0 +1,300 @@
+//! Looking at what is there, and the changes that need no model: removing, merging.
+
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ingest::check_name, instance::Engine, persist::Prepared, signal::Signal};
+use crate::{
+    record::{Metadata, Result},
+    store::{EntityRef, PlaceRef, RelationshipRef},
+};
+
+/// A document.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DocumentInfo {
+    /// What it is known by.
+    pub source: Rc<str>,
+    /// Changes when its text, its metadata or the way it was read does.
+    pub revision: Rc<str>,
+    /// How many it has.
+    pub excerpts: usize,
+    /// How many it describes.
+    pub entities: usize,
+    /// How many it describes.
+    pub relationships: usize,
+    /// Of its text in UTF-8.
+    pub bytes: u64,
+    /// What was attached.
+    pub metadata: Metadata,
+}
+
+/// A passage that mentions something.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MentionInfo {
+    /// Its document.
+    pub source: Rc<str>,
+    /// Its excerpt.
+    pub excerpt_id: Rc<str>,
+    /// In UTF-16 units.
+    pub start: u32,
+    /// In UTF-16 units.
+    pub end: u32,
+}
+
+/// An entity with what is around it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EntityInfo {
+    /// Its most frequent name.
+    pub name: Rc<str>,
+    /// Its most frequent category.
+    pub category: Rc<str>,
+    /// What documents say of it; at most ten.
+    pub descriptions: Vec<Rc<str>>,
+    /// How many relationships it has.
+    pub rank: usize,
+    /// Where it is mentioned.
+    pub mentions: Vec<MentionInfo>,
+    /// The names of the entities it is related to, the most strongly related first.
+    pub neighbours: Vec<Rc<str>>,
+}
+
+/// A relationship.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RelationshipInfo {
+    /// The name of one end.
+    pub source: Rc<str>,
+    /// The name of the other end.
+    pub target: Rc<str>,
+    /// What documents say of it; at most ten.
+    pub descriptions: Vec<Rc<str>>,
+    /// Its themes; at most twenty sets.
+    pub keywords: Vec<Rc<str>>,
+    /// The sum over its mentions.
+    pub weight: f64,
+    /// How many relationships its ends have together.
+    pub rank: usize,
+    /// Where it is mentioned.
+    pub mentions: Vec<MentionInfo>,
+}
+
+/// Which part of the graph to show.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct GraphOptions {
+    /// Where to start; at the most connected entities if there is nothing here.
+    pub around: Option<Vec<String>>,
+    /// Steps from there.
+    pub depth: u32,
+    /// The most nodes.
+    pub limit: u32,
+}
+
+impl Default for GraphOptions {
+    fn default() -> Self {
+        GraphOptions { around: None, depth: 1, limit: 500 }
+    }
+}
+
+/// A part of the graph.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct GraphView {
+    /// The nearest first, or the most connected first.
+    pub nodes: Vec<NodeView>,
+    /// Those between the nodes.
+    pub edges: Vec<EdgeView>,
+}
+
+/// An entity, for drawing.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NodeView {
+    /// Its name.
+    pub name: Rc<str>,
+    /// Its category.
+    pub category: Rc<str>,
+    /// What documents say of it, a line each.
+    pub description: String,
+    /// How many relationships it has.
+    pub rank: usize,
+}
+
+/// A relationship, for drawing.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EdgeView {
+    /// The name of one end.
+    pub source: Rc<str>,
+    /// The name of the other end.
+    pub target: Rc<str>,
+    /// What documents say of it, a line each.
+    pub description: String,
+    /// Its themes, comma separated.
+    pub keywords: String,
+    /// The sum over its mentions.
+    pub weight: f64,
+}
+
+impl Engine {
+    /// Removes a document and all that it added. Whether it was there.
+    pub async fn remove(&self, source: String, signal: Signal) -> Result<bool> {
+        check_name("source", &source)?;
+        let source: Rc<str> = source.into();
+        let unit = self.0.queue.write([source.clone()], &signal)?.only().await?;
+        let _turn = unit.commit_turn().await?;
+        self.commit(|knowledge| Ok(knowledge.document(&source).map(|_| Prepared::Remove { source: source.clone() }))).await
+    }
+
+    /// Makes names one entity, now and after every later ingest.
+    pub async fn merge_entities(&self, names: Vec<String>, into: String) -> Result<()> {
+        names.iter().try_for_each(|name| check_name("a name", name))?;
+        check_name("into", &into)?;
+        let unit = self.0.queue.write_all(&Signal::default())?.only().await?;
+        let _turn = unit.commit_turn().await?;
+        self.commit(|knowledge| {
+            let mut rules = knowledge.rules().clone();
+            rules.merge(&names, &into)?;
+            Ok((rules != *knowledge.rules()).then_some(Prepared::Rules(rules)))
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Takes a merge back. Whether there was one.
+    pub async fn unmerge(&self, into: String) -> Result<bool> {
+        check_name("into", &into)?;
+        let unit = self.0.queue.write_all(&Signal::default())?.only().await?;
+        let _turn = unit.commit_turn().await?;
+        self.commit(|knowledge| {
+            let mut rules = knowledge.rules().clone();
+            Ok(rules.unmerge(&into).then_some(Prepared::Rules(rules)))
+        })
+        .await
+    }
+
+    /// The documents, by source.
+    pub async fn documents(&self) -> Result<Vec<DocumentInfo>> {
+        self.reading(&Signal::default(), async {
+            let knowledge = self.0.knowledge.borrow();
+            let info = knowledge.documents().map(|document| {
+                let contribution = document.contribution();
+                DocumentInfo {
+                    source: contribution.source.clone(),
+                    revision: contribution.revision.clone(),
+                    excerpts: contribution.excerpts.len(),
+                    entities: document.entities(),
+                    relationships: document.relationships(),
+                    bytes: contribution.bytes,
+                    metadata: contribution.metadata.clone(),
+                }
+            });
+            Ok(info.collect())
+        })
+        .await
+    }
+
+    /// The text of a document, as it was ingested.
+    pub async fn text(&self, source: String) -> Result<Option<String>> {
+        check_name("source", &source)?;
+        self.reading(&Signal::default(), self.stored_text(&source)).await
+    }
+
+    /// An entity by any of its names.
+    pub async fn entity(&self, name: String) -> Result<Option<EntityInfo>> {
+        self.reading(&Signal::default(), async { Ok(self.0.knowledge.borrow().entity(&name).map(entity_info)) }).await
+    }
+
+    /// The relationships of an entity, the strongest first.
+    pub async fn relationships(&self, name: String) -> Result<Vec<RelationshipInfo>> {
+        self.reading(&Signal::default(), async {
+            let knowledge = self.0.knowledge.borrow();
+            let entity = knowledge.entity(&name);
+            Ok(entity.map_or_else(Vec::new, |entity| entity.relationships().into_iter().map(relationship_info).collect()))
+        })
+        .await
+    }
+
+    /// A part of the graph.
+    pub async fn graph(&self, options: GraphOptions) -> Result<GraphView> {
+        self.reading(&Signal::default(), async {
+            let knowledge = self.0.knowledge.borrow();
+            let limit = options.limit as usize;
+            let entities = match &options.around {
+                Some(names) => knowledge.around(names, options.depth as usize, limit),
+                None => knowledge.most_connected(limit),
+            };
+            let edges = knowledge.relationships_among(&entities);
+            Ok(GraphView {
+                nodes: entities.into_iter().map(node_view).collect(),
+                edges: edges.into_iter().map(edge_view).collect(),
+            })
+        })
+        .await
+    }
+}
+
+fn entity_info(entity: EntityRef<'_>) -> EntityInfo {
+    let other = |relationship: RelationshipRef<'_>| {
+        let (one, other) = relationship.ends();
+        if one.key() == entity.key() { other.name().clone() } else { one.name().clone() }
+    };
+    EntityInfo {
+        name: entity.name().clone(),
+        category: entity.category().into(),
+        descriptions: owned(entity.descriptions()),
+        rank: entity.degree(),
+        mentions: entity.places().map(mention_info).collect(),
+        neighbours: entity.relationships().into_iter().map(other).collect(),
+    }
+}
+
+fn relationship_info(relationship: RelationshipRef<'_>) -> RelationshipInfo {
+    let (one, other) = relationship.ends();
+    RelationshipInfo {
+        source: one.name().clone(),
+        target: other.name().clone(),
+        descriptions: owned(relationship.descriptions()),
+        keywords: owned(relationship.keywords()),
+        weight: relationship.weight(),
+        rank: relationship.degree(),
+        mentions: relationship.places().map(mention_info).collect(),
+    }
+}
+
+fn mention_info(place: PlaceRef<'_>) -> MentionInfo {
+    let excerpt = place.excerpt();
+    MentionInfo {
+        source: place.source().clone(),
+        excerpt_id: excerpt.id.clone(),
+        start: excerpt.start,
+        end: excerpt.end,
+    }
+}
+
+fn node_view(entity: EntityRef<'_>) -> NodeView {
+    NodeView {
+        name: entity.name().clone(),
+        category: entity.category().into(),
+        description: joined(&entity.descriptions(), "\n"),
+        rank: entity.degree(),
+    }
+}
+
+fn edge_view(relationship: RelationshipRef<'_>) -> EdgeView {
+    let (one, other) = relationship.ends();
+    EdgeView {
+        source: one.name().clone(),
+        target: other.name().clone(),
+        description: joined(&relationship.descriptions(), "\n"),
+        keywords: joined(&relationship.keywords(), ", "),
+        weight: relationship.weight(),
+    }
+}
+
+fn owned(texts: Vec<&Rc<str>>) -> Vec<Rc<str>> {
+    texts.into_iter().cloned().collect()
+}
+
+/// Several texts as one.
+pub(super) fn joined(texts: &[&Rc<str>], separator: &str) -> String {
+    texts.iter().map(|text| &***text).collect::<Vec<_>>().join(separator)
+}
