@@ -2,8 +2,10 @@
 //! the documents and adds nothing.
 
 mod embedding;
+mod extractive;
 mod table;
 mod unicode;
 mod wordpiece;
 
 pub use embedding::StaticEmbedder;
+pub use extractive::ExtractiveReader;
