@@ -2,8 +2,12 @@
 //! the documents and adds nothing.
 
 mod embedding;
+mod extractive;
+mod memory_storage;
 mod table;
 mod unicode;
 mod wordpiece;
 
 pub use embedding::StaticEmbedder;
+pub use extractive::ExtractiveReader;
+pub use memory_storage::MemoryStorage;

@@ -1,0 +1,215 @@
+//! The entities of a document, and which of its sentences speak of them.
+
+use std::collections::BTreeMap;
+
+use hashbrown::HashMap;
+
+use super::{
+    names::{Candidate, Casing, Evidence, candidates, key, push_title},
+    sentences::{Sentence, SentenceKind, sentences},
+    stopwords::is_stopword,
+};
+use crate::{port::DocumentText, text};
+
+/// Words that come together at least so often are a term.
+const REPEATED: usize = 3;
+
+/// A name of the document.
+pub(super) struct Entity {
+    /// Its most frequent spelling.
+    pub(super) name: String,
+    /// The strongest reason to take it for one.
+    pub(super) evidence: Evidence,
+    key: Vec<String>,
+}
+
+/// A document, taken apart.
+pub(super) struct Document {
+    /// The sentences of each excerpt.
+    pub(super) sentences: Vec<Vec<Sentence>>,
+    /// In the order of their keys.
+    pub(super) entities: Vec<Entity>,
+    /// For each excerpt and each sentence of it, the entities it speaks of, ascending.
+    pub(super) mentions: Vec<Vec<Vec<usize>>>,
+}
+
+impl Document {
+    pub(super) fn read(document: &DocumentText) -> Self {
+        let excerpts = &document.excerpts;
+        let sentences: Vec<Vec<Sentence>> = excerpts
+            .iter()
+            .map(|excerpt| sentences(&excerpt.text, excerpt.fence.as_deref()))
+            .collect();
+        let entities = entities(document, &sentences);
+        let mentions = mentions(&sentences, &entities);
+        Document { sentences, entities, mentions }
+    }
+}
+
+fn mentions(sentences: &[Vec<Sentence>], entities: &[Entity]) -> Vec<Vec<Vec<usize>>> {
+    let index = Index::new(entities);
+    let of_excerpt = |sentences: &Vec<Sentence>| {
+        sentences.iter().map(|one| index.mentioned(&one.text)).collect()
+    };
+    sentences.iter().map(of_excerpt).collect()
+}
+
+fn entities(document: &DocumentText, sentences: &[Vec<Sentence>]) -> Vec<Entity> {
+    let mut casing = Casing::default();
+    sentences.iter().flatten().for_each(|sentence| casing.learn(sentence));
+    let mut found: Vec<Candidate> = Vec::new();
+    for (excerpt, sentences) in document.excerpts.iter().zip(sentences) {
+        if let Some(heading) = excerpt.headings.last() {
+            push_title(heading, Evidence::Heading, &mut found);
+        }
+        found.extend(candidates(&excerpt.text, excerpt.fence.as_deref(), sentences, &casing));
+    }
+    found.extend(repeated(sentences));
+    merge(found)
+}
+
+/// One entity for all spellings of a name.
+fn merge(found: Vec<Candidate>) -> Vec<Entity> {
+    let mut spellings: BTreeMap<Vec<String>, BTreeMap<String, (usize, Evidence)>> = BTreeMap::new();
+    for Candidate { name, evidence } in found {
+        let key = key(&name);
+        if key.is_empty() {
+            continue;
+        }
+        let (count, strongest) =
+            spellings.entry(key).or_default().entry(name).or_insert((0, evidence));
+        *count += 1;
+        *strongest = evidence.min(*strongest);
+    }
+    let entity = |(key, spellings): (Vec<String>, BTreeMap<String, (usize, Evidence)>)| {
+        let evidence = spellings.values().map(|&(_, evidence)| evidence).min()?;
+        // The first in order wins a tie.
+        let (name, _) = spellings.into_iter().rev().max_by_key(|&(_, (count, _))| count)?;
+        Some(Entity { name, evidence, key })
+    };
+    spellings.into_iter().filter_map(entity).collect()
+}
+
+/// Pairs of words, neither a stopword, that come together repeatedly in prose.
+fn repeated(sentences: &[Vec<Sentence>]) -> Vec<Candidate> {
+    let mut counts: BTreeMap<Vec<String>, (usize, String)> = BTreeMap::new();
+    let prose = sentences.iter().flatten().filter(|sentence| sentence.kind == SentenceKind::Prose);
+    for sentence in prose {
+        let words = text::words(&sentence.text);
+        for pair in words.windows(2) {
+            let [(from, first), (at, second)] = [pair[0], pair[1]];
+            let together = &sentence.text[from..at + second.len()];
+            let plain = |word: &str| {
+                word.chars().count() > 2
+                    && !is_stopword(word)
+                    && word.chars().all(char::is_alphabetic)
+            };
+            if &sentence.text[from + first.len()..at] == " " && plain(first) && plain(second) {
+                counts.entry(key(together)).or_insert_with(|| (0, together.to_owned())).0 += 1;
+            }
+        }
+    }
+    let often = counts.into_values().filter(|&(count, _)| count >= REPEATED);
+    often.map(|(_, name)| Candidate { name, evidence: Evidence::Repeated }).collect()
+}
+
+/// Finds names in sentences: the longest at each word.
+struct Index<'e> {
+    entities: &'e [Entity],
+    /// By the first stem, the longest name first.
+    by_first: HashMap<&'e str, Vec<usize>>,
+    /// Names in scripts without spaces, which stand inside runs.
+    unspaced: Vec<usize>,
+}
+
+impl<'e> Index<'e> {
+    fn new(entities: &'e [Entity]) -> Self {
+        let mut by_first: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut unspaced = Vec::new();
+        for (index, entity) in entities.iter().enumerate() {
+            if entity.name.contains(text::is_unspaced) {
+                unspaced.push(index);
+            } else {
+                by_first.entry(&entity.key[0]).or_default().push(index);
+            }
+        }
+        for names in by_first.values_mut() {
+            names.sort_by_key(|&index| (std::cmp::Reverse(entities[index].key.len()), index));
+        }
+        Index { entities, by_first, unspaced }
+    }
+
+    fn mentioned(&self, sentence: &str) -> Vec<usize> {
+        let stems = key(sentence);
+        let mut found: Vec<usize> = self
+            .unspaced
+            .iter()
+            .copied()
+            .filter(|&index| sentence.contains(&self.entities[index].name))
+            .collect();
+        let mut at = 0;
+        while let Some(first) = stems.get(at) {
+            let names = self.by_first.get(first.as_str()).into_iter().flatten();
+            let longest =
+                names.copied().find(|&index| stems[at..].starts_with(&self.entities[index].key));
+            at += longest.map_or(1, |index| self.entities[index].key.len());
+            found.extend(longest);
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+}
+
+/// The sentence of these that says most about a name: one that defines it, else one that begins
+/// with it, else the first.
+pub(super) fn telling<'s>(
+    name: &str,
+    sentences: impl Iterator<Item = &'s Sentence>,
+) -> Option<&'s Sentence> {
+    let key = key(name);
+    // The first of the best: `max_by_key` would give the last.
+    sentences
+        .map(|sentence| (how_telling(&key, sentence), sentence))
+        .reduce(|best, next| if next.0 > best.0 { next } else { best })
+        .map(|(_, sentence)| sentence)
+}
+
+fn how_telling(name: &[String], sentence: &Sentence) -> u8 {
+    const DEFINE: [&str; 14] = [
+        "is",
+        "are",
+        "was",
+        "were",
+        "mean",
+        "means",
+        "refers",
+        "denotes",
+        "provides",
+        "represents",
+        "contains",
+        "allows",
+        "handles",
+        "defines",
+    ];
+    if sentence.kind != SentenceKind::Prose {
+        return 0;
+    }
+    let words = text::words(&sentence.text);
+    let articles = words.iter().take_while(|(_, word)| is_stopword(word)).count();
+    let behind = articles + name.len();
+    let begins = words.len() > behind
+        && words[articles..behind]
+            .iter()
+            .zip(name)
+            .all(|((_, word), stem)| text::stem(&word.to_lowercase()) == *stem);
+    if !begins {
+        return 1;
+    }
+    let (last, word) = words[behind - 1];
+    let rest = sentence.text[last + word.len()..].trim_start_matches(['`', '"', '*', ')']);
+    let defines = rest.trim_start().starts_with([':', '：', '—', '–'])
+        || DEFINE.contains(&words[behind].1)
+        || words.get(behind + 1).is_some_and(|(_, word)| DEFINE.contains(word));
+    if defines { 3 } else { 2 }
+}

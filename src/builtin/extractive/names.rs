@@ -1,0 +1,326 @@
+//! Names in a text, by how authors set them off: code, headings, bold, quotes, capitals.
+
+use hashbrown::HashSet;
+
+use super::{
+    sentences::{Part, Sentence, SentenceKind, parts},
+    stopwords::is_stopword,
+};
+use crate::text::{self, MarkKind, is_unspaced};
+
+/// A name has at most so many words.
+const MAX_WORDS: usize = 6;
+
+/// A name has at most so many characters.
+const MAX_LENGTH: usize = 60;
+
+/// Why something is taken for a name; the strongest reason first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Evidence {
+    /// Code within a line.
+    Code,
+    /// What a block of code defines.
+    Definition,
+    /// A heading.
+    Heading,
+    /// Bold text.
+    Strong,
+    /// A term in quotation marks, or a run of Katakana.
+    Quoted,
+    /// Capitals that no beginning of a sentence explains.
+    Capitals,
+    /// Words that come together again and again.
+    Repeated,
+}
+
+impl Evidence {
+    /// The kind of thing, as far as typography tells it.
+    pub(super) fn category(self) -> &'static str {
+        match self {
+            Evidence::Code | Evidence::Definition => "code",
+            Evidence::Heading => "heading",
+            Evidence::Strong | Evidence::Quoted | Evidence::Repeated => "term",
+            Evidence::Capitals => "name",
+        }
+    }
+}
+
+/// Something that may be a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Candidate {
+    pub(super) name: String,
+    pub(super) evidence: Evidence,
+}
+
+/// How the words of a text are cased where grammar does not decide it.
+#[derive(Default)]
+pub(super) struct Casing {
+    /// Words that stand in small letters somewhere.
+    small: HashSet<String>,
+    /// Words that stand in capitals somewhere behind the beginning of a sentence.
+    capital: HashSet<String>,
+}
+
+impl Casing {
+    pub(super) fn learn(&mut self, sentence: &Sentence) {
+        if sentence.kind != SentenceKind::Prose {
+            return;
+        }
+        for (index, (_, word)) in text::words(&sentence.text).into_iter().enumerate() {
+            if !is_capital(word) {
+                self.small.insert(word.to_lowercase());
+            } else if index > 0 {
+                self.capital.insert(word.to_lowercase());
+            }
+        }
+    }
+
+    /// Whether a capital at the beginning of a sentence is the word's own.
+    fn is_own_capital(&self, word: &str) -> bool {
+        let lower = word.to_lowercase();
+        is_acronym(word) || (self.capital.contains(&lower) && !self.small.contains(&lower))
+    }
+}
+
+/// The candidates of a passage, in the order of the reasons and of the text.
+pub(super) fn candidates(
+    passage: &str,
+    fence: Option<&str>,
+    sentences: &[Sentence],
+    casing: &Casing,
+) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    let whole = [Part::Code(passage)];
+    let split = parts(passage);
+    for part in if fence.is_some() { &whole[..] } else { &split[..] } {
+        match part {
+            Part::Prose(prose) => push_marks(prose, &mut found),
+            Part::Code(code) => push_definitions(code, &mut found),
+        }
+    }
+    for sentence in sentences.iter().filter(|sentence| sentence.kind == SentenceKind::Prose) {
+        push_quoted(&sentence.text, &mut found);
+        push_capitals(&sentence.text, casing, &mut found);
+    }
+    found
+}
+
+fn push(name: &str, evidence: Evidence, found: &mut Vec<Candidate>) {
+    let name = trim_name(name);
+    if is_fit(name) {
+        found.push(Candidate { name: name.to_owned(), evidence });
+    }
+}
+
+fn push_marks(prose: &str, found: &mut Vec<Candidate>) {
+    for mark in text::marks(prose) {
+        match mark.kind {
+            MarkKind::CodeSpan => push_code(&mark.text, found),
+            MarkKind::Heading => push_title(&mark.text, Evidence::Heading, found),
+            MarkKind::Strong => push_title(&mark.text, Evidence::Strong, found),
+            MarkKind::Emphasis | MarkKind::LinkText => {}
+        }
+    }
+}
+
+/// A heading or a bold phrase: without its number, and without the label before a colon.
+pub(super) fn push_title(title: &str, evidence: Evidence, found: &mut Vec<Candidate>) {
+    let title = title.trim_end_matches([':', '：', '.', '。', '!', '?', '？']);
+    let title = title.rsplit([':', '：']).next().unwrap_or_default();
+    let title =
+        title.trim().trim_start_matches(|c: char| c.is_numeric() || matches!(c, '.' | ')' | ' '));
+    push(title, evidence, found);
+}
+
+/// An identifier, a call without its arguments, a path; but not a value or an expression.
+fn push_code(code: &str, found: &mut Vec<Candidate>) {
+    let name = code.split('(').next().unwrap_or_default();
+    let plain =
+        |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':' | '@' | '#' | '$');
+    let letters = name.chars().filter(|c| c.is_alphabetic()).count();
+    if letters > 1 && name.chars().all(plain) {
+        push(name, Evidence::Code, found);
+    }
+}
+
+fn push_definitions(code: &str, found: &mut Vec<Candidate>) {
+    const KEYWORDS: [&str; 12] = [
+        "class",
+        "def",
+        "enum",
+        "fn",
+        "func",
+        "function",
+        "interface",
+        "module",
+        "struct",
+        "trait",
+        "type",
+        "package",
+    ];
+    for line in code.lines() {
+        let mut words = line
+            .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+            .filter(|word| !word.is_empty());
+        // Behind `pub`, `export`, `async` and their like.
+        let keyword = words.by_ref().take(4).find(|word| KEYWORDS.contains(word));
+        if keyword.is_some()
+            && let Some(name) = words.next()
+        {
+            push(name, Evidence::Definition, found);
+        }
+    }
+}
+
+/// Terms that a text quotes, and runs of Katakana, which is how Japanese writes names from abroad.
+pub(super) fn push_quoted(sentence: &str, found: &mut Vec<Candidate>) {
+    const PAIRS: [(char, char); 7] =
+        [('「', '」'), ('『', '』'), ('《', '》'), ('“', '”'), ('„', '“'), ('«', '»'), ('"', '"')];
+    for (open, close) in PAIRS {
+        let mut rest = sentence;
+        while let Some((_, after)) = rest.split_once(open) {
+            let Some((inner, behind)) = after.split_once(close) else { break };
+            if inner.split_whitespace().count() <= 3 {
+                push(inner, Evidence::Quoted, found);
+            }
+            rest = behind;
+        }
+    }
+    for run in sentence.split(|c: char| !is_katakana(c)) {
+        if run.chars().count() >= 3 {
+            push(run, Evidence::Quoted, found);
+        }
+    }
+}
+
+fn is_katakana(c: char) -> bool {
+    matches!(c, '\u{30A1}'..='\u{30FA}' | 'ー' | '\u{FF66}'..='\u{FF9D}')
+}
+
+/// Chains of capitalised words.
+pub(super) fn push_capitals(sentence: &str, casing: &Casing, found: &mut Vec<Candidate>) {
+    let words = text::words(sentence);
+    let mut chain: Vec<(usize, &str)> = Vec::new();
+    let mut starts_sentence = true;
+    for (index, &(at, word)) in words.iter().enumerate() {
+        let touches = chain.last().is_some_and(|&(from, last)| {
+            matches!(&sentence[from + last.len()..at], " " | "-" | "/" | " & ")
+        });
+        if !touches {
+            end_chain(sentence, &mut chain, starts_sentence, casing, found);
+        }
+        if is_capital(word) {
+            if chain.is_empty() {
+                // "Name: Text" begins a sentence behind its colon.
+                starts_sentence =
+                    index == 0 || sentence[..at].trim_end().ends_with([':', '|', '—', '–']);
+            }
+            chain.push((at, word));
+        } else {
+            end_chain(sentence, &mut chain, starts_sentence, casing, found);
+        }
+    }
+    end_chain(sentence, &mut chain, starts_sentence, casing, found);
+}
+
+fn end_chain(
+    sentence: &str,
+    chain: &mut Vec<(usize, &str)>,
+    starts_sentence: bool,
+    casing: &Casing,
+    found: &mut Vec<Candidate>,
+) {
+    let mut words = std::mem::take(chain);
+    let mut first = starts_sentence;
+    while let Some(&(_, word)) = words.first() {
+        if !is_stopword(word) && (!first || casing.is_own_capital(word)) {
+            break;
+        }
+        words.remove(0);
+        first = false;
+    }
+    while words.last().is_some_and(|&(_, word)| is_stopword(word)) {
+        words.pop();
+    }
+    if let (Some(&(from, _)), Some(&(last, word))) = (words.first(), words.last()) {
+        push(&sentence[from..last + word.len()], Evidence::Capitals, found);
+    }
+}
+
+fn is_capital(word: &str) -> bool {
+    // `maxTokens` is a name as well.
+    word.chars().any(char::is_uppercase)
+}
+
+fn is_acronym(word: &str) -> bool {
+    word.chars().filter(|c| c.is_uppercase()).count() > 1
+}
+
+fn trim_name(name: &str) -> &str {
+    name.trim().trim_matches(|c: char| matches!(c, '"' | '\'' | '*' | ',' | ';' | '.' | ':')).trim()
+}
+
+fn is_fit(name: &str) -> bool {
+    let words: Vec<&str> = name.split_whitespace().collect();
+    let letters = name.chars().filter(|c| c.is_alphabetic()).count();
+    let enough = letters > 1 || name.chars().any(is_unspaced);
+    enough
+        && words.len() <= MAX_WORDS
+        && name.chars().count() <= MAX_LENGTH
+        && !words.iter().all(|word| is_stopword(word))
+}
+
+/// What two spellings of one name have in common: its stems in small letters.
+pub(super) fn key(name: &str) -> Vec<String> {
+    text::words(name).into_iter().map(|(_, word)| text::stem(&word.to_lowercase())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builtin::extractive::sentences::sentences;
+
+    fn found(passage: &str) -> Vec<(String, Evidence)> {
+        let sentences = sentences(passage, None);
+        let mut casing = Casing::default();
+        sentences.iter().for_each(|sentence| casing.learn(sentence));
+        let found = candidates(passage, None, &sentences, &casing);
+        found.into_iter().map(|candidate| (candidate.name, candidate.evidence)).collect()
+    }
+
+    #[test]
+    fn what_authors_set_off() {
+        use Evidence::{Capitals, Code, Definition, Heading, Quoted, Strong};
+        assert_eq!(found("### 2. Step one: The *queue*"), [("The queue".into(), Heading)]);
+        assert_eq!(
+            found("- **Bounded length**: `limits.queue` or `rag.query(text)`, not `a = 1`."),
+            [
+                ("Bounded length".into(), Strong),
+                ("limits.queue".into(), Code),
+                ("rag.query".into(), Code),
+            ]
+        );
+        assert_eq!(
+            found("```py\nasync def ingest(self):\n    x = 1\n```"),
+            [("ingest".into(), Definition)]
+        );
+        assert_eq!(
+            found("The store uses Apache Lucene and a WAL. Stores differ."),
+            [("Apache Lucene".into(), Capitals), ("WAL".into(), Capitals),]
+        );
+        assert_eq!(
+            found("東京の「知識グラフ」とデータベース"),
+            [
+                ("知識グラフ".into(), Quoted),
+                ("グラフ".into(), Quoted),
+                ("データベース".into(), Quoted),
+            ]
+        );
+        assert_eq!(found("Сегодня Анна Каренина читает."), [("Анна Каренина".into(), Capitals)]);
+    }
+
+    #[test]
+    fn spellings_share_a_key() {
+        assert_eq!(key("Knowledge Graphs"), key("knowledge graph"));
+    }
+}

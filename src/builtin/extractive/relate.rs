@@ -1,0 +1,107 @@
+//! Which entities belong together: those that come together in sentences more often than chance.
+
+use std::collections::BTreeMap;
+
+/// A pair of entities, the lesser index first, with how surely they belong together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Pair {
+    pub(super) first: usize,
+    pub(super) second: usize,
+    /// −2 log λ.
+    pub(super) likelihood: f64,
+}
+
+/// The value that chance exceeds once in a thousand times (χ², one degree of freedom).
+const SIGNIFICANT: f64 = 10.83;
+
+/// A text is a piece of a longer one: so many more places are supposed where neither occurs. Without
+/// them nothing in a short note could be told from chance.
+const ELSEWHERE: usize = 100;
+
+/// The significant pairs among the entities of each place, the surest first.
+pub(super) fn pairs(places: &[&[usize]]) -> Vec<Pair> {
+    let mut single: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut joint: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+    for place in places {
+        for (at, &first) in place.iter().enumerate() {
+            *single.entry(first).or_default() += 1;
+            for &second in &place[at + 1..] {
+                *joint.entry((first, second)).or_default() += 1;
+            }
+        }
+    }
+    let total = places.len() + ELSEWHERE;
+    let pair = |((first, second), both)| {
+        let likelihood = log_likelihood(both, single[&first], single[&second], total);
+        (likelihood >= SIGNIFICANT).then_some(Pair { first, second, likelihood })
+    };
+    let mut pairs: Vec<Pair> = joint.into_iter().filter_map(pair).collect();
+    pairs.sort_by(|a, b| {
+        b.likelihood.total_cmp(&a.likelihood).then((a.first, a.second).cmp(&(b.first, b.second)))
+    });
+    pairs
+}
+
+/// The log-likelihood ratio of two events that happen together in `both` of `total` places, and
+/// each by itself in `first` and `second`. 0 where they come together no more than chance has them.
+///
+/// T. Dunning, "Accurate Methods for the Statistics of Surprise and Coincidence", 1993.
+fn log_likelihood(both: usize, first: usize, second: usize, total: usize) -> f64 {
+    let [both, first, second, total] = [both, first, second, total].map(|count| count as f64);
+    if both * total <= first * second {
+        return 0.0;
+    }
+    let cell = |observed: f64, row: f64, column: f64| {
+        if observed > 0.0 { observed * (observed * total / (row * column)).ln() } else { 0.0 }
+    };
+    2.0 * (cell(both, first, second)
+        + cell(first - both, first, total - second)
+        + cell(second - both, total - first, second)
+        + cell(total - first - second + both, total - first, total - second))
+}
+
+/// A weight of 1 to 10 for a likelihood: 5 at three times what is just significant.
+pub(super) fn weight(likelihood: f64) -> f64 {
+    1.0 + 9.0 * likelihood / (likelihood + 4.0 * SIGNIFICANT)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_ratio_is_dunnings() {
+        // "the swiss" in his table 2: k(AB) = 110, k(A~B) = 2442, k(~AB) = 111, k(~A~B) = 29114.
+        assert!(
+            (log_likelihood(110, 110 + 2442, 110 + 111, 110 + 2442 + 111 + 29114) - 270.72).abs()
+                < 0.01
+        );
+        assert_eq!(log_likelihood(1, 10, 10, 100), 0.0);
+    }
+
+    #[test]
+    fn only_what_comes_together_again_and_again_is_kept() {
+        let places: Vec<&[usize]> =
+            vec![&[0, 1], &[0, 1, 2], &[0, 1], &[2, 3], &[2], &[3], &[2], &[3]];
+        let found: Vec<(usize, usize)> =
+            pairs(&places).iter().map(|pair| (pair.first, pair.second)).collect();
+        assert_eq!(found, [(0, 1)]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_likelihood_is_a_number_and_has_no_direction(
+            both in 0usize..20, only_first in 0usize..20, only_second in 0usize..20, neither in 0usize..200
+        ) {
+            let (first, second) = (both + only_first, both + only_second);
+            let total = both + only_first + only_second + neither;
+            prop_assume!(first > 0 && second > 0);
+            let value = log_likelihood(both, first, second, total);
+            prop_assert!(value.is_finite() && value > -1e-9);
+            prop_assert!((value - log_likelihood(both, second, first, total)).abs() < 1e-9);
+            prop_assert!((1.0..=10.0).contains(&weight(value.max(0.0))));
+        }
+    }
+}
