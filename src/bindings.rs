@@ -13,7 +13,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::{
-    engine::{Engine, Notice, GraphOptions, IngestProgress, Signal, StreamPart},
+    engine::{Engine, GraphOptions, IngestProgress, Notice, Signal, StreamPart},
     host::{arguments, error_to_js, from_js, signal_from, to_js},
     record::{Error, Result},
 };
@@ -50,7 +50,10 @@ impl Core {
     pub fn open(options: JsValue, emit: Function) -> Promise {
         future_to_promise(async move {
             let listener = Rc::new(move |notice| tell(&emit, &notice));
-            let opened = async { let (ports, options) = arguments::open_options(&options, listener).await?; Engine::open(ports, options).await };
+            let opened = async {
+                let (ports, options) = arguments::open_options(&options, listener).await?;
+                Engine::open(ports, options).await
+            };
             opened.await.map(|engine| Core(engine).into()).map_err(|error| error_to_js(&error))
         })
     }
@@ -69,7 +72,8 @@ impl Core {
     pub fn retrieve(&self, question: JsValue, options: JsValue) -> Promise {
         let engine = self.0.clone();
         cancellable(&options, |signal| {
-            let (question, options) = (arguments::question(&question), arguments::retrieve_options(&options));
+            let (question, options) =
+                (arguments::question(&question), arguments::retrieve_options(&options));
             async move { engine.retrieve(question?, options?, signal).await }
         })
     }
@@ -78,7 +82,8 @@ impl Core {
     pub fn query(&self, question: JsValue, options: JsValue) -> Promise {
         let engine = self.0.clone();
         cancellable(&options, |signal| {
-            let (question, options) = (arguments::question(&question), arguments::query_options(&options));
+            let (question, options) =
+                (arguments::question(&question), arguments::query_options(&options));
             async move { engine.query(question?, options?, signal).await }
         })
     }
@@ -86,7 +91,8 @@ impl Core {
     /// See `SmolRag.stream`.
     pub fn stream(&self, question: JsValue, options: JsValue) -> Parts {
         let (signal, listening) = signal_from(&arguments::property(&options, "signal"));
-        let arguments = arguments::question(&question).and_then(|question| Ok((question, arguments::query_options(&options)?)));
+        let arguments = arguments::question(&question)
+            .and_then(|question| Ok((question, arguments::query_options(&options)?)));
         let parts = match arguments {
             Ok((question, options)) => self.0.stream(question, options, signal),
             Err(error) => futures::stream::once(async { Err(error) }).boxed_local(),
@@ -137,7 +143,11 @@ impl Core {
     #[wasm_bindgen(js_name = mergeEntities)]
     pub fn merge_entities(&self, names: JsValue, into: JsValue) -> Promise {
         let engine = self.0.clone();
-        promise(async move { engine.merge_entities(arguments::names("names", &names)?, arguments::text("into", &into)?).await })
+        promise(async move {
+            engine
+                .merge_entities(arguments::names("names", &names)?, arguments::text("into", &into)?)
+                .await
+        })
     }
 
     /// See `SmolRag.unmerge`.
@@ -174,7 +184,8 @@ impl Parts {
         let place = self.parts.clone();
         promise(async move {
             let parts = place.borrow_mut().take();
-            let mut parts = parts.ok_or_else(|| Error::invalid("wait for one part before asking for the next"))?;
+            let mut parts = parts
+                .ok_or_else(|| Error::invalid("wait for one part before asking for the next"))?;
             let part = parts.next().await.transpose();
             *place.borrow_mut() = Some(parts);
             part
@@ -194,7 +205,8 @@ fn progress(options: &JsValue) -> Result<Rc<dyn Fn(IngestProgress)>> {
     if callback.is_undefined() {
         return Ok(Rc::new(|_| ()));
     }
-    let callback: Function = callback.dyn_into().map_err(|_| Error::invalid("onProgress must be a function"))?;
+    let callback: Function =
+        callback.dyn_into().map_err(|_| Error::invalid("onProgress must be a function"))?;
     Ok(Rc::new(move |progress| {
         if let Ok(value) = to_js(&progress) {
             // The package wraps the user's callback; it throws nothing.

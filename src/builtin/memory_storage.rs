@@ -38,11 +38,20 @@ impl Storage for MemoryStorage {
         Box::pin(ready(Ok(self.rows.borrow().epoch)))
     }
 
-    fn read(&self, table: Table, after: Option<String>, limit: usize) -> LocalBoxFuture<'static, Result<Vec<Row>>> {
+    fn read(
+        &self,
+        table: Table,
+        after: Option<String>,
+        limit: usize,
+    ) -> LocalBoxFuture<'static, Result<Vec<Row>>> {
         let rows = self.rows.borrow();
         let from = after.map_or(Unbounded, Excluded);
         let found = rows.tables.get(table).map_or_else(Vec::new, |table| {
-            table.range((from, Unbounded)).take(limit).map(|(key, bytes)| (key.clone(), bytes.clone())).collect()
+            table
+                .range((from, Unbounded))
+                .take(limit)
+                .map(|(key, bytes)| (key.clone(), bytes.clone()))
+                .collect()
         });
         Box::pin(ready(Ok(found)))
     }

@@ -2,7 +2,10 @@
 
 use std::rc::Rc;
 
-use futures::{FutureExt, StreamExt, stream::{self, LocalBoxStream}};
+use futures::{
+    FutureExt, StreamExt,
+    stream::{self, LocalBoxStream},
+};
 use serde::Serialize;
 
 use super::{
@@ -94,10 +97,17 @@ pub enum StreamPart {
 
 impl Engine {
     /// Answers a question from the documents.
-    pub async fn query(&self, question: String, options: QueryOptions, signal: Signal) -> Result<Answer> {
+    pub async fn query(
+        &self,
+        question: String,
+        options: QueryOptions,
+        signal: Signal,
+    ) -> Result<Answer> {
         let mut parts = self.stream(question, options, signal);
         loop {
-            if let StreamPart::Done { answer } = parts.next().await.expect("a stream ends with its answer or an error")? {
+            if let StreamPart::Done { answer } =
+                parts.next().await.expect("a stream ends with its answer or an error")?
+            {
                 return Ok(answer);
             }
         }
@@ -113,7 +123,10 @@ impl Engine {
         let engine = self.clone();
         async move {
             match engine.begin(question, options, signal).await {
-                Ok(answering) => stream::unfold(Some(answering), |answering| async { Some(answering?.next().await) }).right_stream(),
+                Ok(answering) => stream::unfold(Some(answering), |answering| async {
+                    Some(answering?.next().await)
+                })
+                .right_stream(),
                 Err(error) => stream::once(async { Err(error) }).left_stream(),
             }
         }
@@ -121,7 +134,12 @@ impl Engine {
         .boxed_local()
     }
 
-    async fn begin(self, question: String, options: QueryOptions, signal: Signal) -> Result<Answering> {
+    async fn begin(
+        self,
+        question: String,
+        options: QueryOptions,
+        signal: Signal,
+    ) -> Result<Answering> {
         let started = self.now();
         let caller = self.new_caller();
         let meter = Meter::default();

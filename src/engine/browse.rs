@@ -141,7 +141,10 @@ impl Engine {
         let source: Rc<str> = source.into();
         let unit = self.0.queue.write([source.clone()], &signal)?.only().await?;
         let _turn = unit.commit_turn().await?;
-        self.commit(|knowledge| Ok(knowledge.document(&source).map(|_| Prepared::Remove { source: source.clone() }))).await
+        self.commit(|knowledge| {
+            Ok(knowledge.document(&source).map(|_| Prepared::Remove { source: source.clone() }))
+        })
+        .await
     }
 
     /// Makes names one entity, now and after every later ingest.
@@ -200,7 +203,10 @@ impl Engine {
 
     /// An entity by any of its names.
     pub async fn entity(&self, name: String) -> Result<Option<EntityInfo>> {
-        self.reading(&Signal::default(), async { Ok(self.0.knowledge.borrow().entity(&name).map(entity_info)) }).await
+        self.reading(&Signal::default(), async {
+            Ok(self.0.knowledge.borrow().entity(&name).map(entity_info))
+        })
+        .await
     }
 
     /// The relationships of an entity, the strongest first.
@@ -208,7 +214,9 @@ impl Engine {
         self.reading(&Signal::default(), async {
             let knowledge = self.0.knowledge.borrow();
             let entity = knowledge.entity(&name);
-            Ok(entity.map_or_else(Vec::new, |entity| entity.relationships().into_iter().map(relationship_info).collect()))
+            Ok(entity.map_or_else(Vec::new, |entity| {
+                entity.relationships().into_iter().map(relationship_info).collect()
+            }))
         })
         .await
     }

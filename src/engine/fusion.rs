@@ -10,7 +10,9 @@ const DAMPING: f64 = 60.0;
 ///
 /// G. V. Cormack, C. L. A. Clarke, S. Büttcher, "Reciprocal rank fusion outperforms Condorcet and
 /// individual rank learning methods", SIGIR 2009.
-pub fn fuse<'a, Id: Ord + Clone + 'a>(lists: impl IntoIterator<Item = (f64, &'a [Id])>) -> Vec<(Id, f64)> {
+pub fn fuse<'a, Id: Ord + Clone + 'a>(
+    lists: impl IntoIterator<Item = (f64, &'a [Id])>,
+) -> Vec<(Id, f64)> {
     let mut scores: BTreeMap<&Id, f64> = BTreeMap::new();
     for (weight, list) in lists {
         for (index, id) in list.iter().enumerate() {

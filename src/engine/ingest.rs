@@ -5,12 +5,18 @@ use std::{collections::BTreeSet, rc::Rc};
 use futures::StreamExt;
 use serde::Serialize;
 
-use super::{instance::{Engine, Meter}, limits::Caller, persist::Prepared, queue::Unit, signal::Signal};
+use super::{
+    instance::{Engine, Meter},
+    limits::Caller,
+    persist::Prepared,
+    queue::Unit,
+    signal::Signal,
+};
 use crate::{
     port::{DocumentText, ExcerptReading, ExcerptText, Reading},
     record::{
-        Contribution, EntityMention, Error, Excerpt, Metadata, MetadataValue, Position, RelationshipMention, Result,
-        UnitVector, Weight, excerpt_id, revision,
+        Contribution, EntityMention, Error, Excerpt, Metadata, MetadataValue, Position,
+        RelationshipMention, Result, UnitVector, Weight, excerpt_id, revision,
     },
     text::{Span, locate, split, title},
 };
@@ -97,10 +103,16 @@ impl Engine {
     ) -> Result<IngestReport> {
         self.check_documents(&documents)?;
         let ingest = Ingest { engine: self, caller: self.new_caller(), signal: &signal, progress };
-        let units = self.0.queue.write(documents.iter().map(|document| document.source.clone()), &signal)?;
+        let units = self
+            .0
+            .queue
+            .write(documents.iter().map(|document| document.source.clone()), &signal)?;
         // Without a bound: the queue starts only as many units as may run.
-        let outcomes: Vec<_> =
-            units.map(|unit| ingest.unit(unit, &documents)).buffer_unordered(usize::MAX).collect().await;
+        let outcomes: Vec<_> = units
+            .map(|unit| ingest.unit(unit, &documents))
+            .buffer_unordered(usize::MAX)
+            .collect()
+            .await;
         report(&documents, outcomes)
     }
 
@@ -109,11 +121,15 @@ impl Engine {
         for DocumentInput { source, text, metadata } in documents {
             check_name("source", source)?;
             if !sources.insert(source) {
-                return Err(Error::invalid(format!("the source {source:?} comes twice in one call")));
+                return Err(Error::invalid(format!(
+                    "the source {source:?} comes twice in one call"
+                )));
             }
             check_text(source, text, self.0.options.document_bytes)?;
             if !metadata.values().all(is_finite) {
-                return Err(Error::invalid(format!("{source:?}: numbers in metadata must be finite")));
+                return Err(Error::invalid(format!(
+                    "{source:?}: numbers in metadata must be finite"
+                )));
             }
         }
         Ok(())
@@ -145,7 +161,9 @@ fn check_text(source: &str, text: &str, most: usize) -> Result<()> {
         )));
     }
     if text.contains('\0') {
-        return Err(Error::invalid(format!("{source:?} holds a NUL character; is it a binary file?")));
+        return Err(Error::invalid(format!(
+            "{source:?} holds a NUL character; is it a binary file?"
+        )));
     }
     Ok(())
 }
@@ -159,7 +177,10 @@ fn is_finite(value: &MetadataValue) -> bool {
 }
 
 /// Fails if the call was cancelled before everything was committed.
-fn report(documents: &[DocumentInput], outcomes: Vec<Result<(usize, Result<Outcome>)>>) -> Result<IngestReport> {
+fn report(
+    documents: &[DocumentInput],
+    outcomes: Vec<Result<(usize, Result<Outcome>)>>,
+) -> Result<IngestReport> {
     let mut outcomes = outcomes.into_iter().collect::<Result<Vec<_>>>()?;
     outcomes.sort_by_key(|(position, _)| *position);
     let mut report = IngestReport::default();
@@ -185,7 +206,11 @@ struct Ingest<'a> {
 
 impl Ingest<'_> {
     /// One document. The outer error is that of the call, the inner one that of the document.
-    async fn unit(&self, unit: Result<Unit>, documents: &[DocumentInput]) -> Result<(usize, Result<Outcome>)> {
+    async fn unit(
+        &self,
+        unit: Result<Unit>,
+        documents: &[DocumentInput],
+    ) -> Result<(usize, Result<Outcome>)> {
         let unit = unit?;
         let position = unit.position();
         let outcome = self.document(unit, &documents[position]).await;
@@ -197,13 +222,23 @@ impl Ingest<'_> {
 
     async fn document(&self, unit: Unit, document: &DocumentInput) -> Result<Outcome> {
         let revision = self.revision(document);
-        let stored = self.engine.0.knowledge.borrow().document(&document.source).map(|stored| stored.contribution().revision.clone());
+        let stored = self
+            .engine
+            .0
+            .knowledge
+            .borrow()
+            .document(&document.source)
+            .map(|stored| stored.contribution().revision.clone());
         if stored.as_deref() == Some(&*revision) {
             return Ok(Outcome::Unchanged);
         }
         let think = async {
             let contribution = self.think(document, revision).await?;
-            Prepared::put(contribution, &document.text, self.engine.0.knowledge.borrow().dimensions())
+            Prepared::put(
+                contribution,
+                &document.text,
+                self.engine.0.knowledge.borrow().dimensions(),
+            )
         };
         let prepared = self.signal.guard(think).await?;
         self.report(document, Stage::Commit, 0, 1);
@@ -270,7 +305,12 @@ impl Ingest<'_> {
 }
 
 /// A contribution without its vectors.
-fn assemble(document: &DocumentInput, revision: Rc<str>, spans: &[Span], reading: Reading) -> Contribution {
+fn assemble(
+    document: &DocumentInput,
+    revision: Rc<str>,
+    spans: &[Span],
+    reading: Reading,
+) -> Contribution {
     let mut contribution = Contribution {
         source: document.source.clone(),
         revision,
@@ -300,15 +340,17 @@ fn add_excerpt(contribution: &mut Contribution, text: &str, span: &Span, read: E
         summary: read.summary.into(),
         vector: UnitVector::zero(0),
     });
-    contribution.entities.extend(read.entities.into_iter().enumerate().map(|(ordinal, entity)| EntityMention {
-        at: at(ordinal),
-        name: entity.name.into(),
-        category: entity.category.into(),
-        description: entity.description.into(),
-        vector: UnitVector::zero(0),
+    contribution.entities.extend(read.entities.into_iter().enumerate().map(|(ordinal, entity)| {
+        EntityMention {
+            at: at(ordinal),
+            name: entity.name.into(),
+            category: entity.category.into(),
+            description: entity.description.into(),
+            vector: UnitVector::zero(0),
+        }
     }));
-    contribution.relationships.extend(read.relationships.into_iter().enumerate().map(|(ordinal, read)| {
-        RelationshipMention {
+    contribution.relationships.extend(read.relationships.into_iter().enumerate().map(
+        |(ordinal, read)| RelationshipMention {
             at: at(ordinal),
             source: read.source.into(),
             target: read.target.into(),
@@ -316,8 +358,8 @@ fn add_excerpt(contribution: &mut Contribution, text: &str, span: &Span, read: E
             keywords: read.keywords.into(),
             weight: Weight::from_f64(read.weight),
             vector: UnitVector::zero(0),
-        }
-    }));
+        },
+    ));
 }
 
 /// What is embedded, in the order in which [`place_vectors`] takes the vectors.
@@ -327,9 +369,15 @@ fn embedded_texts(contribution: &Contribution) -> Vec<String> {
         let summary = if *excerpt.summary == *path { "" } else { &*excerpt.summary };
         [&*path, summary, &*excerpt.text].join("\n").trim().to_owned()
     });
-    let entities = contribution.entities.iter().map(|mention| format!("{}\n{}", mention.name, mention.description));
+    let entities = contribution
+        .entities
+        .iter()
+        .map(|mention| format!("{}\n{}", mention.name, mention.description));
     let relationships = contribution.relationships.iter().map(|mention| {
-        format!("{}\n{}\n{}\n{}", mention.keywords, mention.source, mention.target, mention.description)
+        format!(
+            "{}\n{}\n{}\n{}",
+            mention.keywords, mention.source, mention.target, mention.description
+        )
     });
     excerpts.chain(entities).chain(relationships).collect()
 }

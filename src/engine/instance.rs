@@ -180,8 +180,10 @@ impl Engine {
     pub async fn open(ports: Ports, options: Options) -> Result<Engine> {
         options.excerpts.check()?;
         let dimensions = ports.embedder.as_ref().map_or(0, |embedder| embedder.dimensions());
-        let knowledge =
-            KnowledgeBase::new(KnowledgeBaseOptions { dimensions, resolve_entities: options.resolve_entities });
+        let knowledge = KnowledgeBase::new(KnowledgeBaseOptions {
+            dimensions,
+            resolve_entities: options.resolve_entities,
+        });
         let gate = |limits: GateLimits| CallGate::new(limits, ports.clock.clone());
         let completions = Rc::new(CallLimits {
             gate: gate(options.llm),
@@ -248,21 +250,27 @@ impl Engine {
             None => self.0.extractive.clone(),
             Some(llm) => {
                 let metered = Rc::new(Metered { inner: llm.clone(), meter: meter.clone() });
-                let limited = LimitedLanguageModel::new(metered, self.0.completions.clone(), caller);
+                let limited =
+                    LimitedLanguageModel::new(metered, self.0.completions.clone(), caller);
                 Rc::new(PromptedReader::new(Rc::new(limited), self.0.options.prompts.clone()))
             }
         }
     }
 
     /// The vectors of texts, zero vectors if nobody embeds.
-    pub(super) async fn embed(&self, caller: Caller, texts: Vec<String>) -> Result<Vec<UnitVector>> {
+    pub(super) async fn embed(
+        &self,
+        caller: Caller,
+        texts: Vec<String>,
+    ) -> Result<Vec<UnitVector>> {
         match &self.0.ports.embedder {
             None => Ok(vec![UnitVector::zero(0); texts.len()]),
             Some(Embedder::BuiltIn(table)) => {
                 texts.iter().map(|text| UnitVector::from_f32(&table.embed_one(text))).collect()
             }
             Some(Embedder::Model(model)) => {
-                let limited = LimitedEmbeddingModel::new(model.clone(), self.0.embeddings.clone(), caller);
+                let limited =
+                    LimitedEmbeddingModel::new(model.clone(), self.0.embeddings.clone(), caller);
                 let vectors = limited.embed(texts).await?;
                 vectors.iter().map(|vector| UnitVector::from_f32(vector)).collect()
             }
@@ -280,7 +288,11 @@ impl Engine {
     }
 
     /// Waits for the right to read, then does so under the signal.
-    pub(super) async fn reading<T>(&self, signal: &Signal, work: impl Future<Output = Result<T>>) -> Result<T> {
+    pub(super) async fn reading<T>(
+        &self,
+        signal: &Signal,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
         let reading = self.0.queue.read(signal)?.await?;
         let result = signal.guard(work).await;
         drop(reading);

@@ -35,7 +35,10 @@ mod search;
 mod signal;
 
 pub use answer::{Answer, QueryOptions, Reference, StreamPart, Timings};
-pub use browse::{DocumentInfo, EdgeView, EntityInfo, GraphOptions, GraphView, MentionInfo, NodeView, RelationshipInfo};
+pub use browse::{
+    DocumentInfo, EdgeView, EntityInfo, GraphOptions, GraphView, MentionInfo, NodeView,
+    RelationshipInfo,
+};
 pub use cache::{Cache, CacheLimits, CacheStats, Key, Pending, Weigh};
 pub use fusion::fuse;
 pub use ingest::{DocumentInput, Failure, IngestProgress, IngestReport, Stage};
@@ -43,6 +46,8 @@ pub use instance::{Caches, Embedder, Engine, Notice, Options, Ports, Splitter, S
 pub use limits::{Acquire, CallGate, Caller, GateLimits, Permit, Semaphore};
 pub use models::{CallLimits, LimitedEmbeddingModel, LimitedLanguageModel};
 pub use queue::{Commit, Counts, Queue, QueueLimits, QueueStats, Reading, Unit, Writes};
-pub use retrieve::{Found, FoundEntity, FoundExcerpt, FoundRelationship, RetrieveOptions, Retrieved};
+pub use retrieve::{
+    Found, FoundEntity, FoundExcerpt, FoundRelationship, RetrieveOptions, Retrieved,
+};
 pub use schedule::PASSING;
 pub use signal::{Event, Signal, Wait, within};

@@ -82,8 +82,10 @@ impl Prepared {
                 changed.documents.push(source.clone());
             }
             Prepared::Rules(rules) => {
-                let stored: StoredRules =
-                    rules.iter().map(|(into, names)| (into.clone(), names.cloned().collect())).collect();
+                let stored: StoredRules = rules
+                    .iter()
+                    .map(|(into, names)| (into.clone(), names.cloned().collect()))
+                    .collect();
                 rows.puts.push((META, RULES.into(), encode(&stored)));
                 changed.rules = true;
             }
@@ -170,7 +172,9 @@ impl Engine {
         }
         Err(Error::new(
             Code::StorageConflict,
-            format!("others committed {ATTEMPTS} times before this call could; nothing was changed, call again"),
+            format!(
+                "others committed {ATTEMPTS} times before this call could; nothing was changed, call again"
+            ),
         ))
     }
 
@@ -206,7 +210,8 @@ impl Engine {
             let last = epoch + rows.len() as Epoch;
             let mut changed = Changed::default();
             for (key, record) in &rows {
-                let Changed { documents, rules } = decode(&format!("changes of epoch {key}"), record)?;
+                let Changed { documents, rules } =
+                    decode(&format!("changes of epoch {key}"), record)?;
                 changed.documents.extend(documents);
                 changed.rules |= rules;
             }

@@ -129,7 +129,12 @@ pub struct Retrieved {
 
 impl Engine {
     /// Finds what bears on a question, without answering it.
-    pub async fn retrieve(&self, question: String, options: RetrieveOptions, signal: Signal) -> Result<Retrieved> {
+    pub async fn retrieve(
+        &self,
+        question: String,
+        options: RetrieveOptions,
+        signal: Signal,
+    ) -> Result<Retrieved> {
         let caller = self.new_caller();
         let reader = self.reader(caller, &Meter::default());
         let found = self.reading(&signal, self.find(&*reader, caller, &question, &options)).await?;
@@ -152,7 +157,8 @@ impl Engine {
         };
         let texts = [&[question.to_owned()][..], &keywords.high, &keywords.low].concat();
         let vectors = self.embed(caller, texts.clone()).await?;
-        let mut probes = texts.into_iter().zip(vectors).map(|(text, vector)| Probe { text, vector });
+        let mut probes =
+            texts.into_iter().zip(vectors).map(|(text, vector)| Probe { text, vector });
         let question = probes.next().expect("the question is the first of the probes");
         let high: Vec<_> = probes.by_ref().take(keywords.high.len()).collect();
         let low: Vec<_> = probes.collect();
@@ -186,6 +192,10 @@ impl Found {
             weight: relationship.weight,
             rank: relationship.rank,
         });
-        Context { excerpts: excerpts.collect(), entities: entities.collect(), relationships: relationships.collect() }
+        Context {
+            excerpts: excerpts.collect(),
+            entities: entities.collect(),
+            relationships: relationships.collect(),
+        }
     }
 }

@@ -72,9 +72,15 @@ impl<'a> Search<'a> {
         };
         Found {
             excerpts: self.excerpts(question, &graph),
-            entities: self.within(graph.entities.iter().map(|&(entity, score)| self.entity(entity, score)), entity_tokens),
+            entities: self.within(
+                graph.entities.iter().map(|&(entity, score)| self.entity(entity, score)),
+                entity_tokens,
+            ),
             relationships: self.within(
-                graph.relationships.iter().map(|&(relationship, score)| self.relationship(relationship, score)),
+                graph
+                    .relationships
+                    .iter()
+                    .map(|&(relationship, score)| self.relationship(relationship, score)),
                 relationship_tokens,
             ),
             ..Found::default()
@@ -93,7 +99,8 @@ impl<'a> Search<'a> {
                 })
                 .collect()
         });
-        let entities: Vec<_> = ranked.into_iter().map(|(key, score)| (by_key[&key], score)).collect();
+        let entities: Vec<_> =
+            ranked.into_iter().map(|(key, score)| (by_key[&key], score)).collect();
         let relationships = self.around(&entities);
         Neighbourhood { entities, relationships }
     }
@@ -110,13 +117,16 @@ impl<'a> Search<'a> {
                 })
                 .collect()
         });
-        let relationships: Vec<_> = ranked.into_iter().map(|(key, score)| (by_key[&key], score)).collect();
+        let relationships: Vec<_> =
+            ranked.into_iter().map(|(key, score)| (by_key[&key], score)).collect();
         let mut entities = Vec::new();
         let mut seen = BTreeSet::new();
         for &(relationship, score) in &relationships {
             let (one, other) = relationship.ends();
             let admitted = [one, other].into_iter().filter(|end| self.admits(end.places()));
-            entities.extend(admitted.filter(|end| seen.insert(end.key().clone())).map(|end| (end, score)));
+            entities.extend(
+                admitted.filter(|end| seen.insert(end.key().clone())).map(|end| (end, score)),
+            );
         }
         Neighbourhood { entities, relationships }
     }
@@ -131,7 +141,9 @@ impl<'a> Search<'a> {
         for probe in keywords {
             lists.push((1.0, keys(search(Query::Text(&probe.text)))));
             if self.vector_weight > 0.0 {
-                let similar = search(Query::Vector(&probe.vector)).into_iter().filter(|(_, score)| *score > SIMILARITY);
+                let similar = search(Query::Vector(&probe.vector))
+                    .into_iter()
+                    .filter(|(_, score)| *score > SIMILARITY);
                 lists.push((self.vector_weight, keys(similar)));
             }
         }
@@ -150,11 +162,17 @@ impl<'a> Search<'a> {
                 best.1 = best.1.max(score);
             }
         }
-        let mut found: Vec<_> =
-            found.into_values().filter(|(relationship, _)| self.admits(relationship.places())).collect();
-        found.sort_by(|(a, _), (b, _)| b.degree().cmp(&a.degree()).then(b.weight().total_cmp(&a.weight())));
+        let mut found: Vec<_> = found
+            .into_values()
+            .filter(|(relationship, _)| self.admits(relationship.places()))
+            .collect();
+        found.sort_by(|(a, _), (b, _)| {
+            b.degree().cmp(&a.degree()).then(b.weight().total_cmp(&a.weight()))
+        });
         let mut left = AROUND_TOKENS.min(self.options.max_tokens);
-        found.retain(|&(relationship, score)| spend(&mut left, relationship_tokens(&self.relationship(relationship, score))));
+        found.retain(|&(relationship, score)| {
+            spend(&mut left, relationship_tokens(&self.relationship(relationship, score)))
+        });
         found
     }
 
@@ -173,8 +191,11 @@ impl<'a> Search<'a> {
             lexical.retain(|id| known.contains(id));
             similar.retain(|id| known.contains(id));
         }
-        let fused =
-            fuse([(1.0, &lexical[..]), (self.vector_weight, &similar[..]), (graph_weight, &from_graph[..])]);
+        let fused = fuse([
+            (1.0, &lexical[..]),
+            (self.vector_weight, &similar[..]),
+            (graph_weight, &from_graph[..]),
+        ]);
         let best = fused.into_iter().take(self.options.top_k);
         self.within(best.filter_map(|(id, score)| self.excerpt(&id, score)), excerpt_tokens)
     }
@@ -183,7 +204,9 @@ impl<'a> Search<'a> {
         let vector = matches!(query, Query::Vector(_));
         let depth = POOL.max(self.options.top_k);
         let hits = self.knowledge.search_excerpts(query, depth, &self.options.filter).into_iter();
-        hits.filter(|hit| !vector || hit.score > SIMILARITY).map(|hit| hit.item.id().clone()).collect()
+        hits.filter(|hit| !vector || hit.score > SIMILARITY)
+            .map(|hit| hit.item.id().clone())
+            .collect()
     }
 
     /// The excerpts that mention what was found, those that mention the most of it first. What is
@@ -198,11 +221,16 @@ impl<'a> Search<'a> {
         };
         match self.options.mode {
             Mode::GlobalKg => {}
-            _ => graph.entities.iter().for_each(|&(entity, score)| add(self.admitted(entity.places()), score)),
+            _ => graph
+                .entities
+                .iter()
+                .for_each(|&(entity, score)| add(self.admitted(entity.places()), score)),
         }
         match self.options.mode {
             Mode::LocalKg => {}
-            _ => graph.relationships.iter().for_each(|&(relationship, score)| add(self.admitted(relationship.places()), score)),
+            _ => graph.relationships.iter().for_each(|&(relationship, score)| {
+                add(self.admitted(relationship.places()), score)
+            }),
         }
         let mut ranked: Vec<_> = scores.into_iter().collect();
         ranked.sort_by(|(_, a), (_, b)| b.total_cmp(a));
@@ -282,12 +310,18 @@ impl<'a> Neighbourhood<'a> {
     fn joined_with(self, other: Neighbourhood<'a>) -> Neighbourhood<'a> {
         Neighbourhood {
             entities: alternate(self.entities, other.entities, |entity| entity.key().clone()),
-            relationships: alternate(self.relationships, other.relationships, |&relationship| edge_key(relationship)),
+            relationships: alternate(self.relationships, other.relationships, |&relationship| {
+                edge_key(relationship)
+            }),
         }
     }
 }
 
-fn alternate<T: Copy, K: Ord>(one: Vec<(T, f64)>, other: Vec<(T, f64)>, key: impl Fn(&T) -> K) -> Vec<(T, f64)> {
+fn alternate<T: Copy, K: Ord>(
+    one: Vec<(T, f64)>,
+    other: Vec<(T, f64)>,
+    key: impl Fn(&T) -> K,
+) -> Vec<(T, f64)> {
     let mut seen = BTreeSet::new();
     let longest = one.len().max(other.len());
     let turns = (0..longest).flat_map(|turn| [one.get(turn), other.get(turn)]).flatten();
@@ -325,10 +359,18 @@ fn excerpt_tokens(excerpt: &FoundExcerpt) -> usize {
 }
 
 fn entity_tokens(entity: &FoundEntity) -> usize {
-    FRAME + [&entity.name, &entity.category, &entity.description].map(|text| estimate_tokens(text)).iter().sum::<usize>()
+    FRAME
+        + [&entity.name, &entity.category, &entity.description]
+            .map(|text| estimate_tokens(text))
+            .iter()
+            .sum::<usize>()
 }
 
 fn relationship_tokens(relationship: &FoundRelationship) -> usize {
     let FoundRelationship { source, target, description, keywords, .. } = relationship;
-    FRAME + [source, target, description, keywords].map(|text| estimate_tokens(text)).iter().sum::<usize>()
+    FRAME
+        + [source, target, description, keywords]
+            .map(|text| estimate_tokens(text))
+            .iter()
+            .sum::<usize>()
 }

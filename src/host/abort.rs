@@ -5,7 +5,7 @@ use std::future::Future;
 use js_sys::Function;
 use wasm_bindgen::prelude::*;
 
-use crate::engine::Signal;
+use crate::{engine::Signal, record::Error};
 
 #[wasm_bindgen]
 extern "C" {
@@ -59,15 +59,15 @@ pub fn with_abort<F: Future>(start: impl FnOnce(JsValue) -> F) -> impl Future<Ou
 /// Our signal for the caller's `AbortSignal` (or for none). The listener is taken off again when
 /// the returned guard is dropped: a long-lived signal does not collect listeners.
 pub fn signal_from(value: &JsValue) -> (Signal, impl Drop + 'static) {
-    let signal = Signal::new();
+    let signal = Signal::default();
     let mut listening = Listening(None);
     if value.is_object() {
         let source: AbortSignal = value.clone().unchecked_into();
         if source.aborted() {
-            signal.cancel();
+            signal.cancel(Error::aborted());
         } else {
             let cancel = signal.clone();
-            let listener = Closure::<dyn FnMut()>::new(move || cancel.cancel());
+            let listener = Closure::<dyn FnMut()>::new(move || cancel.cancel(Error::aborted()));
             source.add_event_listener("abort", listener.as_ref().unchecked_ref());
             listening.0 = Some((source, listener));
         }

@@ -6,19 +6,28 @@ use js_sys::{Array, Function, JsString, Reflect, Uint8Array};
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
-use super::{HostClock, IndexedDbStorage, JsEmbeddingModel, JsLanguageModel, JsStorage, error_from_js, from_js};
+use super::{
+    HostClock, IndexedDbStorage, JsEmbeddingModel, JsLanguageModel, JsStorage, error_from_js,
+    from_js,
+};
 use crate::{
     builtin::{MemoryStorage, StaticEmbedder},
-    engine::{CacheLimits, DocumentInput, Embedder, Notice, GateLimits, Options, Ports, QueryOptions, QueueLimits, RetrieveOptions, Splitter},
+    engine::{
+        CacheLimits, DocumentInput, Embedder, GateLimits, Notice, Options, Ports, QueryOptions,
+        QueueLimits, RetrieveOptions, Splitter,
+    },
     port::{LanguageModel, Mode, Role, Storage, Turn},
-    prompt,
     record::{Code, Error, Filter, Metadata, Result},
     text::{ExcerptOptions, Strategy},
 };
 
 /// A property of any value; `undefined` where there is none.
 pub fn property(object: &JsValue, name: &str) -> JsValue {
-    if object.is_object() { Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED) } else { JsValue::UNDEFINED }
+    if object.is_object() {
+        Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED)
+    } else {
+        JsValue::UNDEFINED
+    }
 }
 
 fn is_absent(value: &JsValue) -> bool {
@@ -27,9 +36,13 @@ fn is_absent(value: &JsValue) -> bool {
 
 /// A string without lone surrogates, which UTF-8 cannot hold.
 pub fn text(what: &str, value: &JsValue) -> Result<String> {
-    let string = value.dyn_ref::<JsString>().ok_or_else(|| Error::invalid(format!("{what} must be a string")))?;
+    let string = value
+        .dyn_ref::<JsString>()
+        .ok_or_else(|| Error::invalid(format!("{what} must be a string")))?;
     if !string.is_valid_utf16() {
-        return Err(Error::invalid(format!("{what} holds a lone surrogate; it is not well-formed Unicode")));
+        return Err(Error::invalid(format!(
+            "{what} holds a lone surrogate; it is not well-formed Unicode"
+        )));
     }
     Ok(string.into())
 }
@@ -37,7 +50,11 @@ pub fn text(what: &str, value: &JsValue) -> Result<String> {
 /// Like [`text`], and not blank.
 pub fn question(value: &JsValue) -> Result<String> {
     let question = text("the question", value)?;
-    if question.trim().is_empty() { Err(Error::invalid("the question is empty")) } else { Ok(question) }
+    if question.trim().is_empty() {
+        Err(Error::invalid("the question is empty"))
+    } else {
+        Ok(question)
+    }
 }
 
 /// An array of strings.
@@ -53,19 +70,26 @@ pub fn documents(value: &JsValue) -> Result<Vec<DocumentInput>> {
     if !Array::is_array(value) {
         return Err(Error::invalid("documents must be an array of { source, text, metadata? }"));
     }
-    Array::from(value).iter().enumerate().map(|(index, document)| {
-        let what = |name: &str| format!("documents[{index}].{name}");
-        Ok(DocumentInput {
-            source: text(&what("source"), &property(&document, "source"))?.into(),
-            text: text(&what("text"), &property(&document, "text"))?.into(),
-            metadata: metadata(&what("metadata"), &property(&document, "metadata"))?,
+    Array::from(value)
+        .iter()
+        .enumerate()
+        .map(|(index, document)| {
+            let what = |name: &str| format!("documents[{index}].{name}");
+            Ok(DocumentInput {
+                source: text(&what("source"), &property(&document, "source"))?.into(),
+                text: text(&what("text"), &property(&document, "text"))?.into(),
+                metadata: metadata(&what("metadata"), &property(&document, "metadata"))?,
+            })
         })
-    })
-    .collect()
+        .collect()
 }
 
 fn metadata(what: &str, value: &JsValue) -> Result<Metadata> {
-    let shape = || Error::invalid(format!("{what} must be an object of strings, numbers, booleans and arrays of these"));
+    let shape = || {
+        Error::invalid(format!(
+            "{what} must be an object of strings, numbers, booleans and arrays of these"
+        ))
+    };
     if !is_absent(value) && (!value.is_object() || Array::is_array(value)) {
         return Err(shape());
     }
@@ -99,9 +123,16 @@ pub fn query_options(value: &JsValue) -> Result<QueryOptions> {
         let role = match property(&turn, "role").as_string().as_deref() {
             Some("user") => Role::User,
             Some("assistant") => Role::Assistant,
-            _ => return Err(Error::invalid("history: the role of a turn must be \"user\" or \"assistant\"")),
+            _ => {
+                return Err(Error::invalid(
+                    "history: the role of a turn must be \"user\" or \"assistant\"",
+                ));
+            }
         };
-        Ok(Turn { role, text: text("history: the content of a turn", &property(&turn, "content"))? })
+        Ok(Turn {
+            role,
+            text: text("history: the content of a turn", &property(&turn, "content"))?,
+        })
     };
     let history = match Array::is_array(&history) {
         true => Array::from(&history).iter().map(turn).collect::<Result<_>>()?,
@@ -135,7 +166,10 @@ struct CacheFields {
 }
 
 /// What `open` takes, with the parts that only the host knows.
-pub async fn open_options(value: &JsValue, listener: Rc<dyn Fn(Notice)>) -> Result<(Ports, Options)> {
+pub async fn open_options(
+    value: &JsValue,
+    listener: Rc<dyn Fn(Notice)>,
+) -> Result<(Ports, Options)> {
     let name = match property(value, "name") {
         name if is_absent(&name) => "default".to_owned(),
         name => text("name", &name)?,
@@ -143,7 +177,11 @@ pub async fn open_options(value: &JsValue, listener: Rc<dyn Fn(Notice)>) -> Resu
     let excerpts = property(value, "excerpts");
     let options = Options {
         excerpts: excerpt_options(&excerpts)?,
-        resolve_entities: from_js::<Option<bool>>("resolveEntities", &property(value, "resolveEntities"))?.unwrap_or(true),
+        resolve_entities: from_js::<Option<bool>>(
+            "resolveEntities",
+            &property(value, "resolveEntities"),
+        )?
+        .unwrap_or(true),
         ..limits(value)?
     };
     let ports = Ports {
@@ -167,7 +205,8 @@ fn limits(value: &JsValue) -> Result<Options> {
         Some(value) if value > 0.0 => Ok(value),
         Some(value) => Err(Error::invalid(format!("{what} must be over 0, not {value}"))),
     };
-    let per_second = positive("limits.llmPerSecond", limits.llm_per_second, defaults.llm.per_second)?;
+    let per_second =
+        positive("limits.llmPerSecond", limits.llm_per_second, defaults.llm.per_second)?;
     Ok(Options {
         queue: QueueLimits {
             queue: count(limits.queue, defaults.queue.queue),
@@ -179,7 +218,12 @@ fn limits(value: &JsValue) -> Result<Options> {
             per_second,
             ..defaults.llm
         },
-        model_timeout: 1000.0 * positive("limits.modelTimeout", limits.model_timeout, defaults.model_timeout / 1000.0)?,
+        model_timeout: 1000.0
+            * positive(
+                "limits.modelTimeout",
+                limits.model_timeout,
+                defaults.model_timeout / 1000.0,
+            )?,
         cache: CacheLimits {
             entries: count(cache.entries, defaults.cache.entries),
             bytes: cache.bytes.map_or(defaults.cache.bytes, |bytes| bytes as usize),
@@ -198,7 +242,11 @@ fn excerpt_options(value: &JsValue) -> Result<ExcerptOptions> {
         Some("words") => Strategy::Words,
         Some("characters") => Strategy::Characters,
         None if is_absent(&strategy) || strategy.is_function() => Strategy::Markdown,
-        _ => return Err(Error::invalid("excerpts.strategy must be \"markdown\", \"words\", \"characters\" or a function")),
+        _ => {
+            return Err(Error::invalid(
+                "excerpts.strategy must be \"markdown\", \"words\", \"characters\" or a function",
+            ));
+        }
     };
     let size = size.map_or(defaults.size, |size| size as usize);
     // A small size alone must not run into the default overlap.
@@ -210,13 +258,18 @@ struct JsSplitter(Function);
 
 impl Splitter for JsSplitter {
     fn split(&self, text: &str) -> Result<Vec<String>> {
-        let parts = self.0.call1(&JsValue::UNDEFINED, &text.into()).map_err(|thrown| error_from_js(&thrown, Code::InvalidArgument))?;
+        let parts = self
+            .0
+            .call1(&JsValue::UNDEFINED, &text.into())
+            .map_err(|thrown| error_from_js(&thrown, Code::InvalidArgument))?;
         names("what excerpts.strategy returns", &parts)
     }
 }
 
 fn splitter(value: &JsValue) -> Option<Rc<dyn Splitter>> {
-    value.dyn_ref::<Function>().map(|function| Rc::new(JsSplitter(function.clone())) as Rc<dyn Splitter>)
+    value
+        .dyn_ref::<Function>()
+        .map(|function| Rc::new(JsSplitter(function.clone())) as Rc<dyn Splitter>)
 }
 
 fn language_model(value: &JsValue) -> Result<Option<Rc<dyn LanguageModel>>> {
@@ -246,6 +299,8 @@ async fn storage(name: &str, value: &JsValue) -> Result<Rc<dyn Storage>> {
     match kind.as_str() {
         "memory" => Ok(Rc::new(MemoryStorage::new())),
         "indexeddb" => Ok(Rc::new(IndexedDbStorage::open(name).await?)),
-        other => Err(Error::invalid(format!("storage: {other:?} is not known; use \"indexeddb\", \"memory\" or a StorageAdapter"))),
+        other => Err(Error::invalid(format!(
+            "storage: {other:?} is not known; use \"indexeddb\", \"memory\" or a StorageAdapter"
+        ))),
     }
 }

@@ -46,7 +46,8 @@ impl Clock for HostClock {
     fn sleep(&self, milliseconds: f64) -> LocalBoxFuture<'static, ()> {
         Box::pin(async move {
             let mut handle = JsValue::UNDEFINED;
-            let fired = Promise::new(&mut |resolve, _| handle = set_timeout(&resolve, milliseconds));
+            let fired =
+                Promise::new(&mut |resolve, _| handle = set_timeout(&resolve, milliseconds));
             let _timer = Timer(handle);
             // The promise has no way to reject.
             let _ = JsFuture::from(fired).await;

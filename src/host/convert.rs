@@ -37,7 +37,9 @@ pub fn error_from_js(thrown: &JsValue, fallback: Code) -> Error {
     let thrown: &Thrown = thrown.unchecked_ref();
     let name = thrown.name().as_string().unwrap_or_default();
     let message = thrown.message().as_string().unwrap_or_default();
-    let code = thrown.code().as_string().and_then(|code| Code::parse(&code)).unwrap_or(match name.as_str() {
+    let code = thrown.code().as_string().and_then(|code| Code::parse(&code)).unwrap_or(match name
+        .as_str()
+    {
         "QuotaExceededError" => Code::StorageQuota,
         _ => fallback,
     });
@@ -50,7 +52,11 @@ pub fn error_from_js(thrown: &JsValue, fallback: Code) -> Error {
     Error {
         code,
         message,
-        status: thrown.status().as_f64().filter(|status| (100.0..600.0).contains(status)).map(|status| status as u16),
+        status: thrown
+            .status()
+            .as_f64()
+            .filter(|status| (100.0..600.0).contains(status))
+            .map(|status| status as u16),
         retry_after: thrown.retry_after().as_f64().filter(|seconds| *seconds >= 0.0),
     }
 }
@@ -66,6 +72,7 @@ pub fn from_js<T: DeserializeOwned + Default>(what: &str, value: &JsValue) -> Re
     if value.is_undefined() || value.is_null() {
         return Ok(T::default());
     }
-    serde_wasm_bindgen::from_value(value.clone())
-        .map_err(|error| Error::invalid(format!("{what}: {}", error.to_string().trim_start_matches("Error: "))))
+    serde_wasm_bindgen::from_value(value.clone()).map_err(|error| {
+        Error::invalid(format!("{what}: {}", error.to_string().trim_start_matches("Error: ")))
+    })
 }

@@ -46,7 +46,10 @@ impl IndexedDbStorage {
     }
 
     fn database(&self) -> Result<Rc<Database>> {
-        self.database.borrow().clone().ok_or_else(|| Error::new(Code::Closed, "the storage is closed"))
+        self.database
+            .borrow()
+            .clone()
+            .ok_or_else(|| Error::new(Code::Closed, "the storage is closed"))
     }
 }
 
@@ -57,7 +60,9 @@ fn row_key(table: Table, key: &str) -> String {
 fn open_error(error: OpenDbError) -> Error {
     match error {
         OpenDbError::Base(error) => storage_error(error),
-        other => Error::invalid(format!("this host has no IndexedDB ({other}); open with storage: \"memory\"")),
+        other => Error::invalid(format!(
+            "this host has no IndexedDB ({other}); open with storage: \"memory\""
+        )),
     }
 }
 
@@ -79,7 +84,8 @@ fn storage_error(error: IdbError) -> Error {
 }
 
 async fn read_epoch(store: &indexed_db_futures::object_store::ObjectStore<'_>) -> Result<Epoch> {
-    let epoch: Option<f64> = store.get(EPOCH).primitive().map_err(storage_error)?.await.map_err(storage_error)?;
+    let epoch: Option<f64> =
+        store.get(EPOCH).primitive().map_err(storage_error)?.await.map_err(storage_error)?;
     Ok(epoch.unwrap_or(0.0) as Epoch)
 }
 
@@ -94,23 +100,41 @@ impl Storage for IndexedDbStorage {
         })
     }
 
-    fn read(&self, table: Table, after: Option<String>, limit: usize) -> LocalBoxFuture<'static, Result<Vec<Row>>> {
+    fn read(
+        &self,
+        table: Table,
+        after: Option<String>,
+        limit: usize,
+    ) -> LocalBoxFuture<'static, Result<Vec<Row>>> {
         let database = self.database();
         Box::pin(async move {
             let database = database?;
             let transaction = database.transaction(STORE).build().map_err(storage_error)?;
             let store = transaction.object_store(STORE).map_err(storage_error)?;
             let start = row_key(table, after.as_deref().unwrap_or_default());
-            let range = || KeyRange::Bound(start.clone(), after.is_some(), format!("{table}\u{1}"), true);
+            let range =
+                || KeyRange::Bound(start.clone(), after.is_some(), format!("{table}\u{1}"), true);
             let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-            let keys = store.get_all_keys::<String>().with_query::<String, _>(range()).with_limit(limit).primitive().map_err(storage_error)?;
-            let values = store.get_all::<JsValue>().with_query::<String, _>(range()).with_limit(limit).primitive().map_err(storage_error)?;
+            let keys = store
+                .get_all_keys::<String>()
+                .with_query::<String, _>(range())
+                .with_limit(limit)
+                .primitive()
+                .map_err(storage_error)?;
+            let values = store
+                .get_all::<JsValue>()
+                .with_query::<String, _>(range())
+                .with_limit(limit)
+                .primitive()
+                .map_err(storage_error)?;
             // Both requests are on their way before the first is awaited: one round trip.
-            let (keys, values) = futures::future::try_join(keys, values).await.map_err(storage_error)?;
+            let (keys, values) =
+                futures::future::try_join(keys, values).await.map_err(storage_error)?;
             let mut rows = Vec::new();
             for (key, value) in keys.zip(values) {
                 let (key, value) = (key.map_err(storage_error)?, value.map_err(storage_error)?);
-                let key = key.split_once('\u{0}').map_or_else(String::new, |(_, key)| key.to_owned());
+                let key =
+                    key.split_once('\u{0}').map_or_else(String::new, |(_, key)| key.to_owned());
                 rows.push((key, value.unchecked_into::<Uint8Array>().to_vec()));
             }
             Ok(rows)
@@ -124,19 +148,26 @@ impl Storage for IndexedDbStorage {
             let puts: Vec<(String, JsValue)> = changes
                 .puts
                 .iter()
-                .map(|(table, key, bytes)| (row_key(table, key), Uint8Array::from(bytes.as_slice()).into()))
+                .map(|(table, key, bytes)| {
+                    (row_key(table, key), Uint8Array::from(bytes.as_slice()).into())
+                })
                 .collect();
             let transaction = database
                 .transaction(STORE)
                 .with_mode(TransactionMode::Readwrite)
-                .with_options(TransactionOptions::new().with_durability(TransactionDurability::Strict))
+                .with_options(
+                    TransactionOptions::new().with_durability(TransactionDurability::Strict),
+                )
                 .build()
                 .map_err(storage_error)?;
             let store = transaction.object_store(STORE).map_err(storage_error)?;
             let stored = read_epoch(&store).await?;
             if stored != expected {
                 // Dropping the transaction rolls it back.
-                return Err(Error::new(Code::StorageConflict, format!("epoch {stored} is stored, {expected} was expected")));
+                return Err(Error::new(
+                    Code::StorageConflict,
+                    format!("epoch {stored} is stored, {expected} was expected"),
+                ));
             }
             for (table, key) in &changes.deletes {
                 store.delete(row_key(table, key)).primitive().map_err(storage_error)?;

@@ -19,11 +19,17 @@ extern "C" {
     #[wasm_bindgen(method, getter, structural)]
     fn id(this: &LanguageModelObject) -> JsValue;
     #[wasm_bindgen(method, structural, catch)]
-    fn complete(this: &LanguageModelObject, request: &JsValue) -> std::result::Result<JsValue, JsValue>;
+    fn complete(
+        this: &LanguageModelObject,
+        request: &JsValue,
+    ) -> std::result::Result<JsValue, JsValue>;
     #[wasm_bindgen(method, getter, structural, js_name = stream)]
     fn stream_function(this: &LanguageModelObject) -> JsValue;
     #[wasm_bindgen(method, structural, catch)]
-    fn stream(this: &LanguageModelObject, request: &JsValue) -> std::result::Result<JsValue, JsValue>;
+    fn stream(
+        this: &LanguageModelObject,
+        request: &JsValue,
+    ) -> std::result::Result<JsValue, JsValue>;
 
     /// `EmbeddingModel` of the package's types.
     #[derive(Clone)]
@@ -35,7 +41,11 @@ extern "C" {
     #[wasm_bindgen(method, getter, structural, js_name = maxBatch)]
     fn max_batch(this: &EmbeddingModelObject) -> JsValue;
     #[wasm_bindgen(method, structural, catch)]
-    fn embed(this: &EmbeddingModelObject, texts: &Array, options: &JsValue) -> std::result::Result<JsValue, JsValue>;
+    fn embed(
+        this: &EmbeddingModelObject,
+        texts: &Array,
+        options: &JsValue,
+    ) -> std::result::Result<JsValue, JsValue>;
 }
 
 fn object(fields: &[(&str, &JsValue)]) -> JsValue {
@@ -49,7 +59,11 @@ fn object(fields: &[(&str, &JsValue)]) -> JsValue {
 
 fn request_object(request: &Completion, signal: &JsValue) -> JsValue {
     let system = request.system.as_deref().map_or(JsValue::UNDEFINED, JsValue::from_str);
-    object(&[("system", &system), ("prompt", &JsValue::from_str(&request.prompt)), ("signal", signal)])
+    object(&[
+        ("system", &system),
+        ("prompt", &JsValue::from_str(&request.prompt)),
+        ("signal", signal),
+    ])
 }
 
 fn provider_error(thrown: JsValue) -> Error {
@@ -71,12 +85,19 @@ pub struct JsLanguageModel {
 impl JsLanguageModel {
     /// Checks the shape of the object.
     pub fn new(value: JsValue) -> Result<Self> {
-        let shape = "llm: needs { id: string, complete({ system, prompt, signal }): Promise<string> }";
-        if !value.is_object() || !Reflect::get(&value, &"complete".into()).is_ok_and(|f| f.is_function()) {
+        let shape =
+            "llm: needs { id: string, complete({ system, prompt, signal }): Promise<string> }";
+        if !value.is_object()
+            || !Reflect::get(&value, &"complete".into()).is_ok_and(|f| f.is_function())
+        {
             return Err(Error::invalid(shape));
         }
         let object: LanguageModelObject = value.unchecked_into();
-        let id = object.id().as_string().filter(|id| !id.is_empty()).ok_or_else(|| Error::invalid(shape))?;
+        let id = object
+            .id()
+            .as_string()
+            .filter(|id| !id.is_empty())
+            .ok_or_else(|| Error::invalid(shape))?;
         Ok(JsLanguageModel { id, object })
     }
 }
@@ -90,7 +111,9 @@ impl LanguageModel for JsLanguageModel {
         let object = self.object.clone();
         Box::pin(with_abort(move |signal| async move {
             let answer = settle(object.complete(&request_object(&request, &signal))).await?;
-            answer.as_string().ok_or_else(|| Error::provider("the language model's complete() must resolve to a string"))
+            answer.as_string().ok_or_else(|| {
+                Error::provider("the language model's complete() must resolve to a string")
+            })
         }))
     }
 
@@ -104,20 +127,27 @@ impl LanguageModel for JsLanguageModel {
             let iterate = Reflect::get(&returned, &js_sys::Symbol::async_iterator())
                 .ok()
                 .and_then(|f| f.dyn_into::<js_sys::Function>().ok())
-                .ok_or_else(|| Error::provider("the language model's stream() must return an AsyncIterable of strings"))?;
-            let iterator: AsyncIterator = iterate.call0(&returned).map_err(provider_error)?.unchecked_into();
+                .ok_or_else(|| {
+                    Error::provider(
+                        "the language model's stream() must return an AsyncIterable of strings",
+                    )
+                })?;
+            let iterator: AsyncIterator =
+                iterate.call0(&returned).map_err(provider_error)?.unchecked_into();
             Ok::<_, Error>(JsStream::from(iterator))
         });
-        Box::pin(futures::stream::once(started).flat_map(|started| -> LocalBoxStream<'static, Result<String>> {
-            match started {
-                Err(error) => Box::pin(futures::stream::once(async { Err(error) })),
-                Ok(parts) => Box::pin(parts.map(|part| {
-                    part.map_err(provider_error)?
-                        .as_string()
-                        .ok_or_else(|| Error::provider("the language model's stream() must yield strings"))
-                })),
-            }
-        }))
+        Box::pin(futures::stream::once(started).flat_map(
+            |started| -> LocalBoxStream<'static, Result<String>> {
+                match started {
+                    Err(error) => Box::pin(futures::stream::once(async { Err(error) })),
+                    Ok(parts) => Box::pin(parts.map(|part| {
+                        part.map_err(provider_error)?.as_string().ok_or_else(|| {
+                            Error::provider("the language model's stream() must yield strings")
+                        })
+                    })),
+                }
+            },
+        ))
     }
 }
 
@@ -133,20 +163,31 @@ impl JsEmbeddingModel {
     /// Checks the shape of the object.
     pub fn new(value: JsValue) -> Result<Self> {
         let shape = "embedder: needs { id: string, dimensions: number, embed(texts, { signal }): Promise<ArrayLike<number>[]> }";
-        if !value.is_object() || !Reflect::get(&value, &"embed".into()).is_ok_and(|f| f.is_function()) {
+        if !value.is_object()
+            || !Reflect::get(&value, &"embed".into()).is_ok_and(|f| f.is_function())
+        {
             return Err(Error::invalid(shape));
         }
         let object: EmbeddingModelObject = value.unchecked_into();
-        let id = object.id().as_string().filter(|id| !id.is_empty()).ok_or_else(|| Error::invalid(shape))?;
+        let id = object
+            .id()
+            .as_string()
+            .filter(|id| !id.is_empty())
+            .ok_or_else(|| Error::invalid(shape))?;
         let whole = |value: JsValue, most: f64| {
-            value.as_f64().filter(|n| n.fract() == 0.0 && (1.0..=most).contains(n)).map(|n| n as usize)
+            value
+                .as_f64()
+                .filter(|n| n.fract() == 0.0 && (1.0..=most).contains(n))
+                .map(|n| n as usize)
         };
-        let dimensions = whole(object.dimensions(), 65_536.0)
-            .ok_or_else(|| Error::invalid("embedder: dimensions must be a whole number from 1 to 65536"))?;
+        let dimensions = whole(object.dimensions(), 65_536.0).ok_or_else(|| {
+            Error::invalid("embedder: dimensions must be a whole number from 1 to 65536")
+        })?;
         let max_batch = if object.max_batch().is_undefined() {
             256
         } else {
-            whole(object.max_batch(), 1e6).ok_or_else(|| Error::invalid("embedder: maxBatch must be a whole number over 0"))?
+            whole(object.max_batch(), 1e6)
+                .ok_or_else(|| Error::invalid("embedder: maxBatch must be a whole number over 0"))?
         };
         Ok(JsEmbeddingModel { id, dimensions, max_batch, object })
     }
@@ -169,9 +210,12 @@ impl EmbeddingModel for JsEmbeddingModel {
         let object = self.object.clone();
         Box::pin(with_abort(move |signal| async move {
             let array: Array = texts.iter().map(|text| JsValue::from_str(text)).collect();
-            let answer = settle(object.embed(&array, &self::object(&[("signal", &signal)]))).await?;
+            let answer =
+                settle(object.embed(&array, &self::object(&[("signal", &signal)]))).await?;
             if !Array::is_array(&answer) {
-                return Err(Error::provider("the embedding model's embed() must resolve to an array of vectors"));
+                return Err(Error::provider(
+                    "the embedding model's embed() must resolve to an array of vectors",
+                ));
             }
             Ok(Array::from(&answer).iter().map(|vector| numbers(&vector)).collect())
         }))

@@ -19,9 +19,19 @@ extern "C" {
     #[wasm_bindgen(method, structural, catch)]
     fn open(this: &StorageObject, name: &str) -> std::result::Result<JsValue, JsValue>;
     #[wasm_bindgen(method, structural, catch)]
-    fn read(this: &StorageObject, table: &str, after: &JsValue, limit: f64) -> std::result::Result<JsValue, JsValue>;
+    fn read(
+        this: &StorageObject,
+        table: &str,
+        after: &JsValue,
+        limit: f64,
+    ) -> std::result::Result<JsValue, JsValue>;
     #[wasm_bindgen(method, structural, catch)]
-    fn commit(this: &StorageObject, expected: f64, puts: &Array, deletes: &Array) -> std::result::Result<JsValue, JsValue>;
+    fn commit(
+        this: &StorageObject,
+        expected: f64,
+        puts: &Array,
+        deletes: &Array,
+    ) -> std::result::Result<JsValue, JsValue>;
     #[wasm_bindgen(method, structural, catch)]
     fn close(this: &StorageObject) -> std::result::Result<JsValue, JsValue>;
 }
@@ -36,8 +46,12 @@ impl JsStorage {
     /// Checks the shape of the object; nothing is opened yet.
     pub fn new(name: &str, value: JsValue) -> Result<Self> {
         for method in ["open", "read", "commit", "close"] {
-            if !value.is_object() || !Reflect::get(&value, &method.into()).is_ok_and(|f| f.is_function()) {
-                return Err(Error::invalid(format!("storage: a StorageAdapter needs the method {method}()")));
+            if !value.is_object()
+                || !Reflect::get(&value, &method.into()).is_ok_and(|f| f.is_function())
+            {
+                return Err(Error::invalid(format!(
+                    "storage: a StorageAdapter needs the method {method}()"
+                )));
             }
         }
         Ok(JsStorage { name: name.to_owned(), object: value.unchecked_into() })
@@ -55,14 +69,22 @@ fn epoch_from(value: &JsValue) -> Result<Epoch> {
         .as_f64()
         .filter(|epoch| epoch.fract() == 0.0 && (0.0..=9_007_199_254_740_991.0).contains(epoch))
         .map(|epoch| epoch as Epoch)
-        .ok_or_else(|| Error::new(Code::StorageCorrupt, "the storage adapter gave an epoch that is no whole number"))
+        .ok_or_else(|| {
+            Error::new(
+                Code::StorageCorrupt,
+                "the storage adapter gave an epoch that is no whole number",
+            )
+        })
 }
 
 fn row_from(value: &JsValue) -> Result<Row> {
     let pair = Array::from(value);
     match (pair.get(0).as_string(), pair.get(1).dyn_into::<Uint8Array>()) {
         (Some(key), Ok(bytes)) => Ok((key, bytes.to_vec())),
-        _ => Err(Error::new(Code::StorageCorrupt, "the storage adapter's read() must give [string, Uint8Array] pairs")),
+        _ => Err(Error::new(
+            Code::StorageCorrupt,
+            "the storage adapter's read() must give [string, Uint8Array] pairs",
+        )),
     }
 }
 
@@ -75,7 +97,12 @@ impl Storage for JsStorage {
         })
     }
 
-    fn read(&self, table: Table, after: Option<String>, limit: usize) -> LocalBoxFuture<'static, Result<Vec<Row>>> {
+    fn read(
+        &self,
+        table: Table,
+        after: Option<String>,
+        limit: usize,
+    ) -> LocalBoxFuture<'static, Result<Vec<Row>>> {
         let object = self.object.clone();
         Box::pin(async move {
             let after = after.map_or(JsValue::UNDEFINED, |key| JsValue::from_str(&key));
@@ -90,10 +117,15 @@ impl Storage for JsStorage {
             let puts: Array = changes
                 .puts
                 .iter()
-                .map(|(table, key, bytes)| Array::of3(&(*table).into(), &key.into(), &Uint8Array::from(bytes.as_slice())))
+                .map(|(table, key, bytes)| {
+                    Array::of3(&(*table).into(), &key.into(), &Uint8Array::from(bytes.as_slice()))
+                })
                 .collect();
-            let deletes: Array =
-                changes.deletes.iter().map(|(table, key)| Array::of2(&(*table).into(), &key.into())).collect();
+            let deletes: Array = changes
+                .deletes
+                .iter()
+                .map(|(table, key)| Array::of2(&(*table).into(), &key.into()))
+                .collect();
             epoch_from(&settle(object.commit(expected as f64, &puts, &deletes)).await?)
         })
     }

@@ -9,8 +9,8 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    Code, Contribution, EntityMention, Error, Excerpt, Metadata, MetadataValue, Position, RelationshipMention, Result,
-    UnitVector, Weight, excerpt_id,
+    Code, Contribution, EntityMention, Error, Excerpt, Metadata, MetadataValue, Position,
+    RelationshipMention, Result, UnitVector, Weight, excerpt_id,
 };
 
 const FORMAT: u8 = 1;
@@ -95,7 +95,9 @@ fn open<'a>(name: &str, record: &'a [u8]) -> Result<&'a [u8]> {
         Some((&FORMAT, payload)) => Ok(payload),
         Some((newer, _)) => Err(Error::new(
             Code::StorageCorrupt,
-            format!("the record of {name} has format {newer}; this version of smolrag reads format {FORMAT}. Update the package."),
+            format!(
+                "the record of {name} has format {newer}; this version of smolrag reads format {FORMAT}. Update the package."
+            ),
         )),
         None => Err(damaged(name)),
     }
@@ -110,9 +112,16 @@ pub fn encode_document(contribution: &Contribution, text: &str) -> Vec<u8> {
     let offsets = ByteOffsets::of(text, contribution.excerpts.iter().map(|excerpt| excerpt.start));
     let stored = StoredDocument {
         revision: contribution.revision.clone(),
-        metadata: contribution.metadata.iter().map(|(name, value)| (name.clone(), value.into())).collect(),
+        metadata: contribution
+            .metadata
+            .iter()
+            .map(|(name, value)| (name.clone(), value.into()))
+            .collect(),
         text_bytes: text.len() as u32,
-        dimensions: contribution.excerpts.first().map_or(0, |excerpt| excerpt.vector.dimensions() as u32),
+        dimensions: contribution
+            .excerpts
+            .first()
+            .map_or(0, |excerpt| excerpt.vector.dimensions() as u32),
         excerpts: contribution
             .excerpts
             .iter()
@@ -155,14 +164,20 @@ pub fn encode_document(contribution: &Contribution, text: &str) -> Vec<u8> {
         .chain(contribution.relationships.iter().map(|mention| &mention.vector));
     let mut record = postcard::to_extend(&stored, vec![FORMAT]).expect("plain data serialises");
     record.extend_from_slice(text.as_bytes());
-    record.extend(vectors.flat_map(|vector| vector.raw()).flat_map(|component| component.to_le_bytes()));
+    record.extend(
+        vectors.flat_map(|vector| vector.raw()).flat_map(|component| component.to_le_bytes()),
+    );
     seal(record)
 }
 
-fn open_document<'a>(source: &'a str, record: &'a [u8]) -> Result<(StoredDocument, &'a str, Vectors<'a>)> {
+fn open_document<'a>(
+    source: &'a str,
+    record: &'a [u8],
+) -> Result<(StoredDocument, &'a str, Vectors<'a>)> {
     let (stored, rest): (StoredDocument, _) =
         postcard::take_from_bytes(open(source, record)?).map_err(|_| damaged(source))?;
-    let (text, vectors) = rest.split_at_checked(stored.text_bytes as usize).ok_or_else(|| damaged(source))?;
+    let (text, vectors) =
+        rest.split_at_checked(stored.text_bytes as usize).ok_or_else(|| damaged(source))?;
     let text = std::str::from_utf8(text).map_err(|_| damaged(source))?;
     let dimensions = stored.dimensions as usize;
     Ok((stored, text, Vectors { source, dimensions, rest: vectors }))
@@ -174,7 +189,8 @@ pub fn decode_document(source: &str, record: &[u8]) -> Result<Contribution> {
     let excerpts = (stored.excerpts.into_iter())
         .map(|excerpt| {
             let from = excerpt.byte_start as usize;
-            let to = from.checked_add(excerpt.byte_length as usize).ok_or_else(|| damaged(source))?;
+            let to =
+                from.checked_add(excerpt.byte_length as usize).ok_or_else(|| damaged(source))?;
             let text = text.get(from..to).ok_or_else(|| damaged(source))?;
             Ok(Excerpt {
                 id: excerpt_id(text).into(),
@@ -216,7 +232,11 @@ pub fn decode_document(source: &str, record: &[u8]) -> Result<Contribution> {
     Ok(Contribution {
         source: source.into(),
         revision: stored.revision,
-        metadata: stored.metadata.into_iter().map(|(name, value)| (name, value.into())).collect::<Metadata>(),
+        metadata: stored
+            .metadata
+            .into_iter()
+            .map(|(name, value)| (name, value.into()))
+            .collect::<Metadata>(),
         bytes: text.len() as u64,
         excerpts,
         entities,
@@ -236,7 +256,9 @@ impl From<&MetadataValue> for StoredValue {
             MetadataValue::Flag(flag) => StoredValue::Flag(*flag),
             MetadataValue::Number(number) => StoredValue::Number(*number),
             MetadataValue::Text(text) => StoredValue::Text(text.clone()),
-            MetadataValue::List(list) => StoredValue::List(list.iter().map(StoredValue::from).collect()),
+            MetadataValue::List(list) => {
+                StoredValue::List(list.iter().map(StoredValue::from).collect())
+            }
         }
     }
 }
@@ -247,7 +269,9 @@ impl From<StoredValue> for MetadataValue {
             StoredValue::Flag(flag) => MetadataValue::Flag(flag),
             StoredValue::Number(number) => MetadataValue::Number(number),
             StoredValue::Text(text) => MetadataValue::Text(text),
-            StoredValue::List(list) => MetadataValue::List(list.into_iter().map(MetadataValue::from).collect()),
+            StoredValue::List(list) => {
+                MetadataValue::List(list.into_iter().map(MetadataValue::from).collect())
+            }
         }
     }
 }
@@ -287,10 +311,13 @@ struct Vectors<'a> {
 
 impl Vectors<'_> {
     fn next(&mut self) -> Result<UnitVector> {
-        let (vector, rest) = self.rest.split_at_checked(self.dimensions * 2).ok_or_else(|| damaged(self.source))?;
+        let (vector, rest) =
+            self.rest.split_at_checked(self.dimensions * 2).ok_or_else(|| damaged(self.source))?;
         self.rest = rest;
         let (components, _) = vector.as_chunks::<2>();
-        Ok(UnitVector::from_raw(&components.iter().map(|bytes| i16::from_le_bytes(*bytes)).collect::<Vec<_>>()))
+        Ok(UnitVector::from_raw(
+            &components.iter().map(|bytes| i16::from_le_bytes(*bytes)).collect::<Vec<_>>(),
+        ))
     }
 
     fn finish(self) -> Result<()> {
@@ -321,7 +348,13 @@ mod tests {
             revision: "r1".into(),
             metadata: Metadata::from([
                 ("n".into(), MetadataValue::Number(1.5)),
-                ("l".into(), MetadataValue::List(vec![MetadataValue::Flag(true), MetadataValue::Text("x".into())])),
+                (
+                    "l".into(),
+                    MetadataValue::List(vec![
+                        MetadataValue::Flag(true),
+                        MetadataValue::Text("x".into()),
+                    ]),
+                ),
             ]),
             bytes: text.len() as u64,
             excerpts: vec![
