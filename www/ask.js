@@ -1,4 +1,5 @@
 // A question and its answer: text as it comes, references, and what the graph gave.
+import { answerText } from "./answer-text.js";
 import { button, byId, element } from "./dom.js";
 import { kind } from "./entity.js";
 import { clearComplaint, complain } from "./notices.js";
@@ -56,6 +57,7 @@ async function readAnswer(parts, take) {
 /** Clears the page for a new answer; the returned methods fill it in. */
 function showResult({ openSource, openEntity }) {
   const [answer, list] = [byId("answer"), byId("reference-list")];
+  let text = "";
   let references = [];
   let headings = new Map();
 
@@ -65,7 +67,11 @@ function showResult({ openSource, openEntity }) {
     byId("references").hidden = references.length === 0;
     list.replaceChildren(...references.map((_, index) => referenceItem(reference(index + 1), () => openReference(index + 1))));
   };
-  const write = (text) => answer.append(...withMarks(text, references, openReference));
+  const citation = (number) => number <= references.length && number > 0
+    ? button(`[${number}]`, () => openReference(number),
+      { className: "reference-mark", "data-testid": "reference-mark", "aria-label": `Reference ${number}: ${reference(number).source}` })
+    : undefined;
+  const write = () => answer.replaceChildren(...answerText(text, citation));
 
   byId("result").hidden = false;
   answer.replaceChildren();
@@ -80,31 +86,19 @@ function showResult({ openSource, openEntity }) {
       showUsed(found, openEntity);
     },
     part(part) {
-      if (part.type === "text") write(part.text);
+      if (part.type === "text") text += part.text;
       if (part.type === "references") references = part.references;
       if (part.type === "done") {
-        references = part.answer.references;
-        answer.replaceChildren();
-        write(part.answer.text);
+        ({ text, references } = part.answer);
         byId("answer-note").textContent = `Answered in ${milliseconds(part.answer.timings.total)}.`;
       }
       if (part.type !== "text") listReferences();
+      write();
     },
     stopped() {
       byId("answer-note").textContent = "Stopped.";
     },
   };
-}
-
-/** Text nodes, and a button for every `[n]` that is the number of a reference. */
-function withMarks(text, references, open) {
-  return text.split(/(\[\d+\])/).map((piece) => {
-    const number = Number(/^\[(\d+)\]$/.exec(piece)?.[1]);
-    const reference = references[number - 1];
-    return reference
-      ? button(piece, () => open(number), { className: "reference-mark", "data-testid": "reference-mark", "aria-label": `Reference ${number}: ${reference.source}` })
-      : piece;
-  });
 }
 
 function referenceItem({ source, headings, text }, open) {
@@ -115,17 +109,29 @@ function referenceItem({ source, headings, text }, open) {
     element("blockquote", { "data-testid": "reference-text" }, text));
 }
 
+/** Entities that are shown at once; the others are a press away. */
+const shown = 8;
+
 function showUsed({ mode, entities, relationships }, openEntity) {
-  byId("used").hidden = mode === undefined;
-  byId("used-note").textContent = mode === "standard" ? "This mode reads passages only." : entities.length === 0 ? "Nothing." : "";
-  byId("entity-list").replaceChildren(...entities.map((entity) => element("li", { "data-testid": "entity-item" },
+  const entityItem = (entity) => element("li", { "data-testid": "entity-item" },
     button(entity.name, () => openEntity(entity.name), { className: "link", "data-testid": "entity-button" }),
     element("span", { className: "hint" }, ` ${kind(entity)}`),
-    entity.description ? element("p", {}, entity.description) : undefined)));
-  const details = byId("relationships");
-  details.hidden = relationships.length === 0;
-  details.querySelector("summary").textContent = count(relationships.length, "relationship");
-  byId("relationship-list").replaceChildren(...relationships.map(({ source, target, description, weight, rank }) =>
-    element("li", {}, `${source} – ${target}`, element("span", { className: "hint" }, ` weight ${weight} · rank ${rank}`),
-      description ? element("p", {}, description) : undefined)));
+    element("p", { className: "description" }, entity.description));
+  const relationshipItem = ({ source, target, description, weight, rank }) => element("li", {}, `${source} – ${target}`,
+    element("span", { className: "hint" }, ` weight ${Number(weight.toFixed(1))} · rank ${rank}`),
+    element("p", { className: "description" }, description));
+
+  byId("used").hidden = mode === undefined;
+  byId("used-note").textContent = mode === "standard" ? "This mode reads passages only." : entities.length === 0 ? "Nothing." : "";
+  byId("entity-list").replaceChildren(...entities.slice(0, shown).map(entityItem));
+  fold("more-entities", entities.slice(shown).map(entityItem), count(entities.length - shown, "more entity", "more entities"));
+  fold("relationships", relationships.map(relationshipItem), count(relationships.length, "relationship"));
+}
+
+/** Items behind a summary, which is not there if they are not. */
+function fold(id, items, summary) {
+  const details = byId(id);
+  details.hidden = items.length === 0;
+  details.querySelector("summary").textContent = summary;
+  details.querySelector("ul").replaceChildren(...items);
 }

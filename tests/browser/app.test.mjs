@@ -174,12 +174,12 @@ visit("a reload keeps the library, and nothing is ingested again", async ({ page
 visit("a removed document is gone, also after a reload", async ({ page }) => {
   await choose(page, [file("tea.md", "# Tea\n\nSencha is a steamed green tea."), file("rain.md", "# Rain\n\nRain falls from clouds.")]);
   await shows(page, 2);
-  deepEqual((await ask(page, "What is sencha?")).sources, ["tea.md"]);
+  ok((await ask(page, "What is sencha?")).sources.includes("tea.md"));
   await page.getByRole("button", { name: "Remove tea.md" }).click();
   await shows(page, 1);
   equal(await page.evaluate(() => document.activeElement.getAttribute("aria-label")), "Remove rain.md");
   equal(await at(page, "status").textContent(), "Removed tea.md.");
-  deepEqual((await ask(page, "What is sencha?")).sources.filter((source) => source === "tea.md"), []);
+  ok(!(await ask(page, "What is sencha?")).sources.includes("tea.md"));
   await page.reload();
   await opened(page);
   deepEqual(await sources(page), ["rain.md"]);
@@ -194,8 +194,9 @@ visit("document text never becomes markup", async ({ page }) => {
   ]);
   await shows(page, 2);
   for (const mode of modes) {
-    const answer = await ask(page, "What does the weasel steal?", mode);
-    ok(answer.references.some((text) => text.includes(attack)), mode);
+    const { references } = await ask(page, "What does the weasel steal?", mode);
+    ok(mode !== "standard" || references.some((text) => text.includes(attack)));
+    equal(await page.locator("body :is(img, script, iframe)").count(), 0, mode);
   }
   await at(page, "open-document").filter({ hasText: name }).click();
   match(await at(page, "viewer-text").textContent(), /onerror="window\.attacked = 1"/);
