@@ -33,6 +33,8 @@ after(async () => {
 function visit(name, body, { options = {}, ...testOptions } = {}) {
   test(name, testOptions, async () => {
     const context = await browser.newContext(options);
+    // The machine may be busy with other suites.
+    context.setDefaultTimeout(60_000);
     try {
       const page = await context.newPage();
       const [requests, errors] = [[], []];
