@@ -3,7 +3,7 @@ import { after, before, test } from "node:test";
 
 import { contract } from "../contract/contract.mjs";
 import { launch } from "../support/browser.mjs";
-import { serve } from "../support/server.mjs";
+import { serve } from "../../tools/serve.mjs";
 
 const folder = (path) => fileURLToPath(new URL(path, import.meta.url));
 let server;
