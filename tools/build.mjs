@@ -2,7 +2,7 @@
 // manifest completed from pkg.json. Prints the size of the wasm and fails past the budget.
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 
@@ -41,5 +41,6 @@ mkdirSync(pkg);
 const wasm = compileCore();
 run("tsc", "--project", "tsconfig.json");
 completeManifest();
-for (const file of ["README.md", "LICENSE"]) cpSync(join(root, file), join(pkg, file));
+const shipped = ["README.md", "LICENSE", "assets/embedding.bin", "assets/NOTICE", "assets/LICENSE.embedding"];
+for (const file of shipped) cpSync(join(root, file), join(pkg, basename(file)));
 reportSize(wasm);
