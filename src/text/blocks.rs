@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, OffsetIter, Tag, TagEnd};
 
-use super::markdown::{PlainText, body_start, events, front_matter};
+use super::markdown::{PlainText, body_start, bounded_nesting, events, front_matter};
 use super::utf16::utf16_length;
 
 /// The headings above a place, outermost first.
@@ -117,7 +117,8 @@ impl<'t> Reader<'t> {
     }
 
     fn read_markdown(&mut self) {
-        let mut events = events(&self.text[self.start..]);
+        let markdown = bounded_nesting(&self.text[self.start..]);
+        let mut events = events(&markdown);
         while let Some((event, at)) = events.next() {
             let at = self.start + at.start..self.start + at.end;
             match event {

@@ -288,3 +288,217 @@ fn introduces(paragraph: &str) -> bool {
     paragraph.trim_end_matches(['*', '_']).ends_with([':', '：'])
         || strong.is_some_and(|words| !words.contains("**"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Code;
+
+    fn options(size: usize, overlap: usize) -> ExcerptOptions {
+        ExcerptOptions { size, overlap, strategy: Strategy::Markdown }
+    }
+
+    /// Each excerpt behind the headings above it.
+    fn excerpts(text: &str, size: usize) -> Vec<(String, &str)> {
+        let spans = split(text, &options(size, 0)).unwrap();
+        spans.into_iter().map(|span| (span.headings.join(" > "), &text[span.bytes])).collect()
+    }
+
+    fn texts(text: &str, size: usize) -> Vec<&str> {
+        excerpts(text, size).into_iter().map(|(_, text)| text).collect()
+    }
+
+    #[test]
+    fn headings_are_above_and_not_within() {
+        let text = "Before.\n\n# The *guide*\r\n\r\nIntro.\n\nSetting `up`\n------\nRun it.\n\n### Deep\n\
+            Text.\n# Next\nEnd.";
+        assert_eq!(
+            excerpts(text, 1200),
+            [
+                ("".into(), "Before."),
+                ("The guide".into(), "Intro."),
+                ("The guide > Setting up".into(), "Run it."),
+                ("The guide > Setting up > Deep".into(), "Text."),
+                ("Next".into(), "End."),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_heading_with_nothing_below_is_an_excerpt() {
+        assert_eq!(
+            excerpts("# A\n## B\n## C {#id}\ntext\n# D\n", 1200),
+            [("A".into(), "## B"), ("A > C".into(), "text"), ("".into(), "# D")]
+        );
+        assert_eq!(texts("# Alone", 1200), ["# Alone"]);
+    }
+
+    #[test]
+    fn what_is_no_heading_stays_text() {
+        assert_eq!(texts("#\n\n> # Quoted\n\n- # Listed", 1200), ["#\n\n> # Quoted\n\n- # Listed"]);
+        // A rule right below a paragraph makes it a heading by the letter of the syntax.
+        let slip = format!("{}\n---\nMore.", "A long paragraph. ".repeat(20).trim());
+        assert_eq!(texts(&slip, 1200), [slip.trim_end_matches("\nMore."), "More."]);
+    }
+
+    #[test]
+    fn front_matter_gives_the_title_and_what_else_it_says() {
+        let text = "---\ntitle: \"A guide\"\ntags: [x]\n---\n# A guide\nText.\n## Part\nMore.\n";
+        assert_eq!(
+            excerpts(text, 1200),
+            [
+                ("A guide".into(), "title: \"A guide\"\ntags: [x]"),
+                ("A guide".into(), "Text."),
+                ("A guide > Part".into(), "More."),
+            ]
+        );
+        assert_eq!(excerpts("---\ntitle: T\n---\nText.", 1200), [("T".into(), "Text.")]);
+        assert_eq!(texts("---\ntitle: T\n---\n", 1200), ["---\ntitle: T\n---"]);
+    }
+
+    #[test]
+    fn neighbours_are_packed_up_to_a_part_of_the_size() {
+        let paragraph = |c: &str| c.repeat(40);
+        let text = ["a", "b", "c"].map(paragraph).join("\n\n");
+        assert_eq!(texts(&text, 400), [&text[..82], &text[84..]]);
+        assert_eq!(texts(&text, 600), [&text[..]]);
+        let long = paragraph("d ").repeat(4);
+        assert_eq!(texts(&long, 400), [long.trim_end()]);
+    }
+
+    #[test]
+    fn a_list_is_cut_between_items_rather_than_within() {
+        let text = "- one is a long item of a list\n  - part of one\n- two is a long item\n  - part of two\n\
+            - three\n";
+        assert_eq!(texts(text, 300).len(), 2);
+        assert_eq!(texts(text, 300)[1], "- two is a long item\n  - part of two\n- three");
+    }
+
+    #[test]
+    fn what_introduces_stays_with_what_it_introduces() {
+        let text = "A paragraph that stands above and is about as long as a pack.\n\nAs follows:\n\n\
+            ```\nlet code = \"longer than a pack, but not than the size of an excerpt\";\n```\n";
+        let found = texts(text, 256);
+        assert_eq!(found.len(), 2);
+        assert!(found[1].starts_with("As follows:\n\n```") && found[1].ends_with("```"));
+    }
+
+    #[test]
+    fn rules_are_left_out_and_other_blocks_are_not() {
+        let text = "---\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n***\n\n[ref]: https://x.org\n\n[^1]: Note.\n";
+        assert_eq!(texts(text, 1200), [text.trim_start_matches('-').trim()]);
+        assert_eq!(texts("a\n\n---\n", 1200), ["a"]);
+        assert_eq!(texts("\u{FEFF}\0\n", 1200), ["\0"]);
+        assert_eq!(texts(" \n\t\n---\n", 1200), [""; 0]);
+    }
+
+    #[test]
+    fn code_that_is_too_long_is_cut_between_lines_and_knows_its_fence() {
+        let function =
+            |name: &str| format!("fn {name}() {{\n    first();\n\n    second();\n}}\n\n");
+        let text = format!(
+            "Text.\n\n  ```rust\n{}{}{}```\nEnd.",
+            function("a"),
+            function("b"),
+            function("c")
+        );
+        let spans = split(&text, &options(100, 20)).unwrap();
+        let found: Vec<(&str, Option<&str>)> =
+            spans.iter().map(|span| (&text[span.bytes.clone()], span.fence.as_deref())).collect();
+        assert_eq!(
+            found,
+            [
+                ("Text.", None),
+                ((function("a") + &function("b")).trim(), Some("```rust")),
+                (function("c").trim(), Some("```rust")),
+                ("End.", None),
+            ]
+        );
+        assert_eq!(texts(&text, 1200), [&text]);
+    }
+
+    #[test]
+    fn code_by_indentation_and_a_fence_that_never_closes() {
+        let indented = "    a line of code that is rather long\n".repeat(4);
+        let spans = split(&indented, &options(100, 0)).unwrap();
+        assert!(spans.iter().all(|span| span.fence.as_deref() == Some("```")));
+        assert_eq!(spans.len(), 2);
+
+        let open = format!("~~~~ js\n{}", "```\n// a line that is rather long\n".repeat(4));
+        let spans = split(&open, &options(100, 0)).unwrap();
+        assert!(spans.iter().all(|span| span.fence.as_deref() == Some("~~~~ js")));
+        assert_eq!(&open[spans[0].bytes.start..spans.last().unwrap().bytes.end], open[8..].trim());
+    }
+
+    #[test]
+    fn a_long_paragraph_is_cut_between_sentences_and_repeats_one() {
+        let text = "The first sentence is here. The second one is longer than it. Third. The fourth \
+            sentence ends it all.";
+        let spans = split(text, &options(70, 10)).unwrap();
+        let found: Vec<&str> = spans.iter().map(|span| &text[span.bytes.clone()]).collect();
+        assert_eq!(
+            found,
+            [
+                "The first sentence is here. The second one is longer than it.",
+                "Third. The fourth sentence ends it all."
+            ]
+        );
+        let spans = split(text, &options(100, 40)).unwrap();
+        let found: Vec<&str> = spans.iter().map(|span| &text[span.bytes.clone()]).collect();
+        assert_eq!(
+            found,
+            [
+                "The first sentence is here. The second one is longer than it.",
+                "The second one is longer than it. Third. The fourth sentence ends it all."
+            ]
+        );
+    }
+
+    #[test]
+    fn long_sentences_are_cut_between_words_in_any_script() {
+        let english = "word ".repeat(40);
+        for excerpt in texts(&english, 64) {
+            assert!(excerpt.split(' ').all(|word| word == "word"), "{excerpt:?}");
+        }
+        let chinese = "知识图谱用于检索，".repeat(20);
+        assert!(texts(&chinese, 64).iter().all(|excerpt| excerpt.ends_with('，')));
+        let thai = "ภาษาไทยไม่มีช่องว่าง".repeat(10);
+        assert_eq!(texts(&thai, 64).concat(), thai);
+    }
+
+    #[test]
+    fn words_and_characters_overlap() {
+        let text = "# Title\n".to_owned() + &"some words ".repeat(20);
+        for strategy in [Strategy::Words, Strategy::Characters] {
+            let spans = split(&text, &ExcerptOptions { size: 64, overlap: 20, strategy }).unwrap();
+            assert_eq!(spans[0].start, 0);
+            assert_eq!(spans[1].headings.join("/"), "Title");
+            for pair in spans.windows(2) {
+                assert!((10..=20).contains(&(pair[0].end - pair[1].start)), "{pair:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn own_excerpts_are_found_in_order() {
+        let text = "# One\nsame\n# Two\nsame\n👍 end";
+        let own = ["same", "", "same", "same\n👍"].map(str::to_owned);
+        let spans = locate(text, &own).unwrap();
+        let found: Vec<(u32, u32, &str)> =
+            spans.iter().map(|span| (span.start, span.end, &*span.headings[0])).collect();
+        assert_eq!(found, [(6, 10, "One"), (17, 21, "Two"), (17, 24, "Two")]);
+
+        let error = locate(text, &["end".to_owned(), "same".to_owned()]).unwrap_err();
+        assert_eq!(error.code, Code::InvalidArgument);
+        assert!(error.message.contains("excerpt 1 (\"same\")"), "{}", error.message);
+    }
+
+    #[test]
+    fn options_out_of_range_are_refused() {
+        for (size, overlap) in [(63, 0), (100_001, 0), (64, 32), (100, usize::MAX)] {
+            let error = split("text", &options(size, overlap)).unwrap_err();
+            assert_eq!(error.code, Code::InvalidArgument);
+        }
+        assert!(split("", &ExcerptOptions::default()).unwrap().is_empty());
+    }
+}

@@ -1,5 +1,6 @@
 //! What markdown says beside its words: marks of emphasis, a title, the text without its markup.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use pulldown_cmark::{Event, LinkType, OffsetIter, Options, Parser, Tag, TagEnd};
@@ -41,6 +42,56 @@ pub(super) fn events(markdown: &str) -> OffsetIter<'_> {
         | Options::ENABLE_TASKLISTS
         | Options::ENABLE_HEADING_ATTRIBUTES;
     Parser::new_ext(markdown, options).into_offset_iter()
+}
+
+/// Containers that one line may open, such as quotes within quotes.
+const DEEPEST: usize = 100;
+
+/// The same text for the parser, at the same offsets, but where a line opens more than [`DEEPEST`]
+/// containers, the next is made a letter: the parser's time grows with the square of their number.
+pub(super) fn bounded_nesting(markdown: &str) -> Cow<'_, str> {
+    let too_deep: Vec<usize> = lines(markdown, 0)
+        .filter_map(|line| {
+            nth_container(&markdown.as_bytes()[line.clone()]).map(|at| line.start + at)
+        })
+        .collect();
+    if too_deep.is_empty() {
+        return markdown.into();
+    }
+    let mut bounded = markdown.to_owned();
+    for at in too_deep {
+        bounded.replace_range(at..=at, "x");
+    }
+    bounded.into()
+}
+
+/// Where a line opens one container more than [`DEEPEST`].
+fn nth_container(line: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    for opened in 0.. {
+        at += line[at..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        let marker = container_marker(&line[at..])?;
+        if opened == DEEPEST {
+            return Some(at);
+        }
+        at += marker;
+    }
+    None
+}
+
+/// The length of the mark of a quote, list item or footnote that a line begins with.
+fn container_marker(line: &[u8]) -> Option<usize> {
+    match line {
+        [b'>', ..] | [b'-' | b'+' | b'*', b' ' | b'\t', ..] => Some(1),
+        [b'[', b'^', label @ ..] => {
+            let end = label.iter().position(|byte| *byte == b']')?;
+            (label.get(end + 1) == Some(&b':')).then_some(end + 4)
+        }
+        _ => {
+            let digits = line.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            (digits > 0 && matches!(line.get(digits), Some(b'.' | b')'))).then_some(digits + 1)
+        }
+    }
 }
 
 /// The block of metadata that a document may begin with.
@@ -147,7 +198,7 @@ pub fn marks(text: &str) -> Vec<Mark> {
     let mut inline = PlainText::default();
     // What is not closed yet: its place in `marks`, if it is one, and where its text begins.
     let mut open: Vec<(Option<usize>, usize)> = Vec::new();
-    for (event, at) in events(&text[start..]) {
+    for (event, at) in events(&bounded_nesting(&text[start..])) {
         let at = start + at.start..start + at.end;
         match &event {
             Event::Start(Tag::Link { link_type: LinkType::Autolink | LinkType::Email, .. }) => {
@@ -199,7 +250,7 @@ pub fn title(text: &str) -> Option<String> {
         return Some(title.to_owned());
     }
     let mut heading: Option<PlainText> = None;
-    for (event, _) in events(&text[content_start(text)..]) {
+    for (event, _) in events(&bounded_nesting(&text[content_start(text)..])) {
         match (&event, &mut heading) {
             (Event::Start(Tag::Heading { .. }), _) => heading = Some(PlainText::default()),
             (Event::End(TagEnd::Heading(_)), Some(open)) => {
@@ -221,7 +272,7 @@ pub fn title(text: &str) -> Option<String> {
 pub fn plain(text: &str) -> String {
     let mut plain = Page::default();
     let mut lists = 0;
-    for (event, _) in events(&text[content_start(text)..]) {
+    for (event, _) in events(&bounded_nesting(&text[content_start(text)..])) {
         match event {
             Event::Start(Tag::List(_)) => lists += 1,
             Event::End(TagEnd::List(_)) => {

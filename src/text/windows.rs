@@ -21,7 +21,7 @@ pub(super) enum Whole {
     Clusters,
 }
 
-/// Bytes that are looked at behind a window: whether a word ends depends on what follows.
+/// UTF-16 units that are looked at behind a window: whether a word ends depends on what follows.
 const LOOKAHEAD: usize = 64;
 
 /// A place to cut.
@@ -94,7 +94,7 @@ impl View<'_> {
         if limit == rest.len() {
             return Cut { at: self.end, whole };
         }
-        let seen = &rest[..rest.ceil_char_boundary((limit + LOOKAHEAD).min(rest.len()))];
+        let seen = &rest[..utf16_prefix(rest, self.size + LOOKAHEAD)];
         let done = self.done - self.from;
         let at = |at: usize, whole| Cut { at: self.from + at, whole };
         if whole <= Whole::Words {
