@@ -54,7 +54,7 @@ pub struct Counts {
 ///
 /// Whatever was put, replaced, removed, merged and unmerged, and in which order: the state is that of a
 /// fresh knowledge base with the same documents and rules, bit for bit
-/// ([`KnowledgeBase::canonical_bytes`]). `tests/store_replay.rs` holds it to that.
+/// ([`KnowledgeBase::canonical_bytes`]). `tests/store/replay.rs` holds it to that.
 pub struct KnowledgeBase {
     dimensions: usize,
     /// By source, which is their order.

@@ -1,0 +1,8 @@
+//! The knowledge base, held to what it promises: the state is a pure function of the documents and
+//! merge rules, whatever led to it.
+
+mod defects;
+mod oracle;
+mod pool;
+mod replay;
+mod snapshot;
