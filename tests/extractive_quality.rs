@@ -118,7 +118,7 @@ fn entities_are_mostly_those_of_a_language_model() {
     }
     let right_pairs = pairs.iter().filter(|pair| edges.contains(*pair)).count();
     println!(
-        "{} relationships: precision {:.3}, {} edges",
+        "{right_pairs} {} relationships: precision {:.3}, {} edges",
         pairs.len(),
         right_pairs as f64 / pairs.len() as f64,
         edges.len()

@@ -44,6 +44,13 @@ impl Document {
         let mentions = mentions(&sentences, &entities);
         Document { sentences, entities, mentions }
     }
+
+    /// The entities of each statement. Code names many things and relates few.
+    pub(super) fn places(&self) -> Vec<&[usize]> {
+        let sentences = self.sentences.iter().flatten().zip(self.mentions.iter().flatten());
+        let prose = sentences.filter(|(sentence, _)| sentence.kind != SentenceKind::Code);
+        prose.map(|(_, mentions)| mentions.as_slice()).collect()
+    }
 }
 
 fn mentions(sentences: &[Vec<Sentence>], entities: &[Entity]) -> Vec<Vec<Vec<usize>>> {

@@ -61,8 +61,7 @@ impl ExtractiveReader {
 
 fn read(text: &DocumentText, progress: &Progress) -> Reading {
     let document = Document::read(text);
-    let places: Vec<&[usize]> = document.mentions.iter().flatten().map(Vec::as_slice).collect();
-    let pairs = pairs(&places);
+    let pairs = pairs(&document.places());
     let total = text.excerpts.len();
     let excerpts = (0..total)
         .map(|index| {

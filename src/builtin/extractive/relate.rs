@@ -12,7 +12,7 @@ pub(super) struct Pair {
 }
 
 /// The value that chance exceeds once in a thousand times (χ², one degree of freedom).
-const SIGNIFICANT: f64 = 10.83;
+const SIGNIFICANT: f64 = 15.0;
 
 /// A text is a piece of a longer one: so many more places are supposed where neither occurs. Without
 /// them nothing in a short note could be told from chance.
