@@ -45,11 +45,21 @@ impl Document {
         Document { sentences, entities, mentions }
     }
 
-    /// The entities of each statement. Code names many things and relates few.
-    pub(super) fn places(&self) -> Vec<&[usize]> {
-        let sentences = self.sentences.iter().flatten().zip(self.mentions.iter().flatten());
-        let prose = sentences.filter(|(sentence, _)| sentence.kind != SentenceKind::Code);
-        prose.map(|(_, mentions)| mentions.as_slice()).collect()
+    /// For each excerpt, the entities that its prose speaks of, ascending. Code names many things
+    /// and relates few.
+    pub(super) fn passages(&self) -> Vec<Vec<usize>> {
+        let prose = |(sentences, mentions): (&Vec<Sentence>, &Vec<Vec<usize>>)| {
+            let speaking = sentences
+                .iter()
+                .zip(mentions)
+                .filter(|(sentence, _)| sentence.kind != SentenceKind::Code);
+            let mut entities: Vec<usize> =
+                speaking.flat_map(|(_, mentions)| mentions.iter().copied()).collect();
+            entities.sort_unstable();
+            entities.dedup();
+            entities
+        };
+        self.sentences.iter().zip(&self.mentions).map(prose).collect()
     }
 }
 

@@ -19,8 +19,6 @@ const MAX_LENGTH: usize = 60;
 pub(super) enum Evidence {
     /// Code within a line.
     Code,
-    /// A name in a block of code: of what it defines, or put together of words.
-    Definition,
     /// A heading.
     Heading,
     /// Bold text.
@@ -29,6 +27,8 @@ pub(super) enum Evidence {
     Quoted,
     /// Capitals that no beginning of a sentence explains.
     Capitals,
+    /// A name in a block of code: of what it defines, or put together of words.
+    Definition,
     /// Words that come together again and again.
     Repeated,
 }
