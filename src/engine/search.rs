@@ -185,8 +185,9 @@ impl<'a> Search<'a> {
             false => Vec::new(),
         };
         let graph_weight = if mode == Mode::Mix { GRAPH_WEIGHT } else { 1.0 };
-        if !matches!(mode, Mode::Standard | Mode::Mix) {
-            // What the graph found, in the order of its bearing on the question.
+        if !matches!(mode, Mode::Standard | Mode::Mix) && !from_graph.is_empty() {
+            // What the graph found, in the order of its bearing on the question. Where it found
+            // nothing (a few short documents relate little), what is similar stands in.
             let known: BTreeSet<_> = from_graph.iter().collect();
             lexical.retain(|id| known.contains(id));
             similar.retain(|id| known.contains(id));

@@ -101,8 +101,8 @@ impl<T> Drop for Wait<T> {
 /// # use smolrag::{engine::{Queue, QueueLimits, Signal}, record::{Error, Result}};
 /// # futures::executor::block_on(async {
 /// # let queue = Queue::new(QueueLimits::default());
-/// # let think = async || Result::Ok("what to write");
-/// # let write = async |_: &str| Result::Ok(());
+/// # let think = async || Result::<_>::Ok("what to write");
+/// # let write = async |_: &str| Result::<()>::Ok(());
 /// let signal = Signal::default();
 /// let (turn, change) = signal
 ///     .guard(async {
@@ -113,7 +113,7 @@ impl<T> Drop for Wait<T> {
 ///     .await?;
 /// write(change).await?; // From here on the call succeeds, whatever the signal says.
 /// drop(turn);
-/// # Result::Ok(()) }).unwrap();
+/// # Result::<()>::Ok(()) }).unwrap();
 /// ```
 #[derive(Clone, Default)]
 pub struct Signal(Event<Error>);

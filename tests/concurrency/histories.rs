@@ -288,10 +288,8 @@ const TIGHT: QueueLimits = QueueLimits { queue: 1024, readers: 1, writers: 2 };
 #[test]
 fn every_interleaving_of_few_calls_is_linearizable() {
     for plans in small_sets() {
-        let runs = explore(|executor| {
-            run(executor, TIGHT, &plans, Flaw::None)
-                .unwrap_or_else(|problem| panic!("{problem}: {plans:?}"));
-        });
+        let (runs, problem) = explore(|executor| run(executor, TIGHT, &plans, Flaw::None).err());
+        assert_eq!(problem, None, "run {runs} of {plans:?}");
         println!("{runs} interleavings of {} calls", plans.len());
         assert!(runs > 100);
     }
@@ -307,13 +305,9 @@ fn the_test_notices_each_flaw() {
     for flaw in [Flaw::NoSourceOrder, Flaw::TornCommit, Flaw::NoTurn, Flaw::TornRead] {
         let (seed, problem) = caught(flaw).unwrap_or_else(|| panic!("{flaw:?} goes unnoticed"));
         println!("{flaw:?}: seed {seed}: {problem}");
-        let exhaustive = small_sets().iter().any(|plans| {
-            let mut problem = None;
-            explore(|executor| {
-                problem = problem.take().or(run(executor, TIGHT, plans, flaw).err())
-            });
-            problem.is_some()
-        });
+        let exhaustive = small_sets()
+            .iter()
+            .any(|plans| explore(|executor| run(executor, TIGHT, plans, flaw).err()).1.is_some());
         assert!(exhaustive, "{flaw:?} goes unnoticed in all interleavings of few calls");
     }
 }

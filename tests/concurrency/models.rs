@@ -188,12 +188,15 @@ fn a_stream_ends_with_its_first_error_and_is_not_kept() {
     assert_eq!(parts.unwrap(), long);
 }
 
-/// Embeds a text as its length and its first byte, at most three at a time; `answer` may spoil it.
+/// Puts an answer out of form.
+type Spoil = fn(&mut Vec<Vec<f32>>);
+
+/// Embeds a text as its length and its first byte, at most three at a time.
 struct Lengths {
     load: Rc<Load>,
     clock: Rc<dyn Clock>,
     batches: RefCell<Vec<Vec<String>>>,
-    spoil: RefCell<Option<fn(&mut Vec<Vec<f32>>)>>,
+    spoil: Cell<Option<Spoil>>,
 }
 
 impl EmbeddingModel for Lengths {
@@ -215,7 +218,7 @@ impl EmbeddingModel for Lengths {
         let mut vectors: Vec<_> = texts.iter().map(|text| vector(text)).collect();
         let fails = texts.iter().any(|text| text == "fail");
         self.batches.borrow_mut().push(texts);
-        if let Some(spoil) = *self.spoil.borrow() {
+        if let Some(spoil) = self.spoil.get() {
             spoil(&mut vectors);
         }
         async move {
@@ -236,7 +239,7 @@ fn lengths(executor: &Executor) -> (LimitedEmbeddingModel, Rc<Lengths>) {
         load: Rc::default(),
         clock: executor.clock(),
         batches: RefCell::default(),
-        spoil: RefCell::default(),
+        spoil: Cell::default(),
     });
     (LimitedEmbeddingModel::new(inner.clone(), limits(executor, 1000.0), 1), inner)
 }
@@ -294,7 +297,7 @@ fn a_failed_batch_fails_the_call_and_the_others_are_kept() {
 fn an_answer_out_of_form_is_refused_by_name_and_not_kept() {
     let executor = Executor::seeded(1);
     let (model, inner) = lengths(&executor);
-    let cases: [(fn(&mut Vec<Vec<f32>>), &str); 6] = [
+    let cases: [(Spoil, &str); 6] = [
         (|vectors| _ = vectors.pop(), "1 vectors for 2 texts"),
         (|vectors| vectors.push(vec![]), "3 vectors for 2 texts"),
         (|vectors| vectors[1].push(0.0), "3 dimensions, not 2, for text 1"),
@@ -303,12 +306,12 @@ fn an_answer_out_of_form_is_refused_by_name_and_not_kept() {
         (|vectors| vectors[0][1] = f32::NEG_INFINITY, "-inf in dimension 1 for text 0"),
     ];
     for (spoil, says) in cases {
-        *inner.spoil.borrow_mut() = Some(spoil);
+        inner.spoil.set(Some(spoil));
         let error = block_on(&executor, model.embed(texts("a b"))).unwrap_err();
         assert_eq!(error.code, Code::Provider);
         assert!(error.message.contains("lengths") && error.message.contains(says), "{error}");
     }
-    *inner.spoil.borrow_mut() = None;
+    inner.spoil.set(None);
     assert!(block_on(&executor, model.embed(texts("a b"))).is_ok());
     assert_eq!(inner.batches.take().len(), cases.len() + 1);
 }

@@ -79,19 +79,21 @@ export function contract({ open, pkg, indexedDB }) {
       await rag.close();
     },
 
-    async "streams references, then text, then the whole answer"() {
+    async "streams text and its references, then the whole answer"() {
       const rag = await withGuide();
-      const types = [];
       let text = "";
+      let references = [];
       let last;
       for await (const part of rag.stream("What is kept in IndexedDB?")) {
-        types.push(part.type);
+        if (part.type === "references") references = part.references;
         if (part.type === "text") text += part.text;
+        for (const [, number] of text.matchAll(/\[(\d+)\]/g)) ok(number <= references.length, "a mark came before its reference");
         last = part;
       }
-      equal(types[0], "references");
-      equal(types.at(-1), "done");
+      equal(last.type, "done");
       equal(last.answer.text, text);
+      equal(last.answer.references, references);
+      ok(references.length > 0);
       for await (const part of rag.stream("What is kept in IndexedDB?")) {
         if (part.type === "text") break;
       }
@@ -219,9 +221,9 @@ export function contract({ open, pkg, indexedDB }) {
       const asked = [];
       const llm = {
         id: "test",
-        complete: async ({ prompt }) => {
+        complete: async ({ system = "", prompt }) => {
           asked.push(prompt);
-          return prompt.includes("<|COMPLETE|>")
+          return `${system}${prompt}`.includes("<|COMPLETE|>")
             ? '("entity"<|>Request Queue<|>component<|>Orders all calls)+|+("entity"<|>Storage<|>component<|>Keeps documents)+|+("relationship"<|>Request Queue<|>Storage<|>The queue commits to storage<|>order, durability<|>8)<|COMPLETE|>'
             : "The queue orders calls [1].";
         },

@@ -67,15 +67,16 @@ impl Path {
     }
 }
 
-/// Runs once for every possible sequence of choices, and returns how many there were.
-pub fn explore(mut run: impl FnMut(&Executor)) -> u64 {
+/// Runs once for every possible sequence of choices, or until a run finds something. Returns how many
+/// runs there were, and what was found.
+pub fn explore<T>(mut run: impl FnMut(&Executor) -> Option<T>) -> (u64, Option<T>) {
     let path = Rc::new(RefCell::new(Path::default()));
     let mut runs = 0;
     loop {
-        run(&Executor::new(path.clone()));
+        let found = run(&Executor::new(path.clone()));
         runs += 1;
-        if !path.borrow_mut().advance() {
-            return runs;
+        if found.is_some() || !path.borrow_mut().advance() {
+            return (runs, found);
         }
     }
 }
@@ -86,6 +87,7 @@ pub struct Executor(Rc<Inner>);
 
 struct Inner {
     choices: Rc<RefCell<dyn Choose>>,
+    /// By number; one that is being polled is taken out.
     tasks: RefCell<BTreeMap<usize, Option<LocalBoxFuture<'static, ()>>>>,
     spawned: Cell<usize>,
     ready: Ready,
@@ -216,12 +218,15 @@ pub fn step() -> impl Future<Output = ()> {
     })
 }
 
+/// Who sleeps until when: by time (as bits, which have the order of the numbers they stand for), then
+/// by age.
+type Timers = Rc<RefCell<BTreeMap<(u64, u64), Option<Waker>>>>;
+
 /// Time that passes when nothing else can.
 #[derive(Default)]
 struct VirtualClock {
     now: Cell<f64>,
-    /// By their time (as bits, which have the order of the numbers they stand for) and age.
-    timers: Rc<RefCell<BTreeMap<(u64, u64), Option<Waker>>>>,
+    timers: Timers,
     set: Cell<u64>,
 }
 
@@ -254,7 +259,7 @@ impl Clock for VirtualClock {
 
 struct Sleep {
     key: (u64, u64),
-    timers: Rc<RefCell<BTreeMap<(u64, u64), Option<Waker>>>>,
+    timers: Timers,
 }
 
 impl Future for Sleep {
