@@ -156,14 +156,18 @@ fn is_clause_end(c: char) -> bool {
 fn repeat_from(text: &str, window: Range<usize>, overlap: usize, whole: Whole) -> Option<usize> {
     let seen = &text[window.clone()];
     let earliest = utf16_suffix(seen, overlap).max(1);
-    let sentence_starts = || sentences(seen).into_iter().map(|sentence| sentence.start);
-    let words = seen.split_word_bound_indices().filter(|(_, word)| starts_word(word));
+    let fits = |start: &usize| *start >= earliest;
     let start = match whole {
-        Whole::Sentences => sentence_starts().find(|start| *start >= earliest),
-        Whole::Words => words.map(|(start, _)| start).find(|start| *start >= earliest),
-        Whole::Clusters => {
-            seen.grapheme_indices(true).map(|(start, _)| start).find(|start| *start >= earliest)
+        Whole::Sentences => {
+            let words: Vec<usize> = seen.split_word_bound_indices().map(|(at, _)| at).collect();
+            let starts = sentences(seen).into_iter().map(|sentence| sentence.start);
+            starts.filter(fits).find(|start| words.binary_search(start).is_ok())
         }
+        Whole::Words => {
+            let words = seen.split_word_bound_indices().filter(|(_, word)| starts_word(word));
+            words.map(|(at, _)| at).find(fits)
+        }
+        Whole::Clusters => seen.grapheme_indices(true).map(|(at, _)| at).find(fits),
     };
     start.map(|start| window.start + start)
 }
