@@ -65,6 +65,8 @@ pub struct CacheStats {
     pub joined: u64,
     /// Values dropped to make room.
     pub evictions: u64,
+    /// Answers on their way.
+    pub flying: usize,
     /// Values held.
     pub entries: usize,
     /// Bytes of keys and values held.
@@ -170,7 +172,7 @@ impl<V: Clone + Weigh + 'static> Cache<V> {
     /// Counts since the beginning, and what is held now.
     pub fn stats(&self) -> CacheStats {
         let inner = self.0.borrow();
-        CacheStats { entries: inner.kept.len(), ..inner.stats }
+        CacheStats { flying: inner.flying.len(), entries: inner.kept.len(), ..inner.stats }
     }
 }
 

@@ -87,8 +87,6 @@ enum Stage {
     Waiting,
     Running,
     Committing,
-    /// Never let in.
-    Refused,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -101,6 +99,8 @@ struct Call {
     kind: Kind,
     signal: Signal,
     stage: Cell<Stage>,
+    /// Whether it was one too many.
+    refused: Cell<bool>,
     /// Whether it ever had the turn to commit.
     committed: Cell<bool>,
     /// Units that have started and that [`Writes`] has not handed out yet, with their positions.
@@ -239,6 +239,7 @@ impl Queue {
             kind,
             signal: signal.clone(),
             stage: Cell::new(stage),
+            refused: Cell::new(false),
             committed: Cell::new(false),
             started: RefCell::default(),
             waker: Cell::default(),
@@ -272,7 +273,7 @@ impl Queue {
         if !waits || waiting <= limit {
             return Ok(());
         }
-        place.call.stage.set(Stage::Refused);
+        place.call.refused.set(true);
         Err(Error::new(
             Code::QueueFull,
             format!(
@@ -327,14 +328,14 @@ struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let Call { kind, signal, stage, committed, .. } = &*self.call;
+        let Call { kind, signal, stage, refused, committed, .. } = &*self.call;
         let drained = {
             let mut state = self.queue.0.state.borrow_mut();
             state.calls.remove(&self.order);
             state.waiting_writes -= usize::from(self.call.is_waiting_write());
             let ended = &mut state.ended[*kind as usize];
             match stage.get() {
-                Stage::Refused => state.refused += 1,
+                _ if refused.get() => state.refused += 1,
                 Stage::Waiting => ended.cancelled += 1,
                 _ if signal.is_cancelled() && !committed.get() => ended.cancelled += 1,
                 _ => ended.done += 1,

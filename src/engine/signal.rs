@@ -159,3 +159,61 @@ pub async fn within<T>(
         Either::Right(((), _)) => Err(late()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        sync::{Arc, atomic::AtomicU32, atomic::Ordering::Relaxed},
+        task::Wake,
+    };
+
+    use futures::{FutureExt, future::pending};
+
+    use super::*;
+    use crate::record::Code;
+
+    #[derive(Default)]
+    struct Woken(AtomicU32);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+
+    #[test]
+    fn everybody_who_waits_is_woken_once_and_who_is_dropped_is_forgotten() {
+        let (signal, woken) = (Signal::default(), Arc::new(Woken::default()));
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut waits: Vec<_> = (0..10).map(|_| signal.cancelled()).collect();
+        for wait in &mut waits {
+            assert!(wait.poll_unpin(&mut Context::from_waker(&waker)).is_pending());
+        }
+        waits.truncate(4);
+        assert_eq!(Arc::strong_count(&woken), 2 + 4);
+        signal.cancel(Error::aborted());
+        signal.cancel(Error::invalid("only the first reason counts"));
+        assert_eq!(woken.0.load(Relaxed), 4);
+        assert_eq!(Arc::strong_count(&woken), 2);
+        assert!(waits.into_iter().all(|wait| wait.now_or_never() == Some(Error::aborted())));
+    }
+
+    #[test]
+    fn a_guard_drops_what_it_guards_before_it_fails() {
+        let (signal, held) = (Signal::default(), Rc::new(()));
+        let work = async {
+            let _held = Rc::clone(&held);
+            pending::<Result<()>>().await
+        };
+        let mut guarded = pin!(signal.guard(work));
+        assert!(guarded.as_mut().now_or_never().is_none());
+        assert_eq!(Rc::strong_count(&held), 2);
+        signal.cancel(Error::aborted());
+        let result = guarded.as_mut().now_or_never();
+        assert_eq!(Rc::strong_count(&held), 1);
+        assert_eq!(result.unwrap().unwrap_err().code, Code::Aborted);
+        let late = signal.guard(async { unreachable!("nothing begins under a cancelled signal") });
+        assert_eq!(late.now_or_never(), Some(Result::<()>::Err(Error::aborted())));
+    }
+}

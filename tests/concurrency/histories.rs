@@ -182,6 +182,8 @@ fn check(executor: &Executor, base: &SmallBase, recorder: Recorder) -> Result<Se
     if live(stats.reads) + live(stats.writes) > 0 {
         return Err(format!("calls that ended are still counted: {stats:?}"));
     }
+    let room = || base.queue.write(["a"], &Signal::default());
+    drop(room().ok().zip(room().ok()).ok_or("an idle queue has no room")?);
     let closed = executor.spawn(base.queue.close());
     executor.run();
     closed.take().ok_or("an idle queue does not close")?;

@@ -22,7 +22,7 @@ fn signal() -> Signal {
 fn a_call_too_many_is_refused_at_once_with_the_length() {
     let queue = queue(2, 1, 1);
     let running = queue.write(["a"], &signal()).unwrap();
-    let _waiting = [
+    let waiting = [
         queue.write(["a", "b", "c"], &signal()).unwrap(), // Three units, one call.
         queue.write(["a"], &signal()).unwrap(),
     ];
@@ -36,6 +36,13 @@ fn a_call_too_many_is_refused_at_once_with_the_length() {
     assert!(queue.read(&signal()).is_ok());
     let stats = queue.stats();
     assert_eq!((stats.refused, stats.writes.waiting), (2, 1));
+    // What gives up makes room.
+    drop(waiting);
+    let held = queue.write(["a"], &signal()).unwrap();
+    let waiting = [(); 2].map(|()| queue.write(["a"], &signal()).unwrap());
+    assert!(queue.write(["a"], &signal()).is_err());
+    drop((held, waiting));
+    assert_eq!(queue.stats().writes.waiting, 0);
 }
 
 #[test]
