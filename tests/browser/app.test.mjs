@@ -54,6 +54,11 @@ function visit(name, body, { options = {}, ...testOptions } = {}) {
 
 const opened = (page) => page.waitForSelector("html[data-state=ready]");
 const at = (page, id) => page.getByTestId(id);
+/** The text in the viewer, once it has come. */
+const viewed = async (page) => {
+  await at(page, "viewer-text").filter({ hasText: /\S/ }).waitFor();
+  return at(page, "viewer-text").textContent();
+};
 const sources = (page) => at(page, "open-document").allTextContents();
 const file = (name, text, mimeType = "text/markdown") => ({ name, mimeType, buffer: Buffer.from(text) });
 
@@ -109,7 +114,7 @@ async function followReference(page, { references, sources }) {
   equal(await at(page, "mark").textContent(), references[number - 1]);
   equal(await page.locator("#viewer-title").textContent(), sources[number - 1]);
   ok(await at(page, "mark").evaluate(isInSight), "the passage is not scrolled into view");
-  const text = await at(page, "viewer-text").textContent();
+  const text = await viewed(page);
   await page.keyboard.press("Escape");
   await at(page, "viewer").waitFor({ state: "hidden" });
   ok(await mark.evaluate((node) => node === document.activeElement), "the focus does not return to the reference");
@@ -201,10 +206,10 @@ visit("document text never becomes markup", async ({ page }) => {
     equal(await page.locator("body :is(img, script, iframe)").count(), 0, mode);
   }
   await at(page, "open-document").filter({ hasText: name }).click();
-  match(await at(page, "viewer-text").textContent(), /onerror="window\.attacked = 1"/);
+  match(await viewed(page), /onerror="window\.attacked = 1"/);
   await page.keyboard.press("Escape");
   await at(page, "open-document").filter({ hasText: "attack.html" }).click();
-  equal(await at(page, "viewer-text").textContent(), "# Stoats\n\nThe stoat steals <script>eggs</script>.");
+  equal(await viewed(page), "# Stoats\n\nThe stoat steals <script>eggs</script>.");
   equal(await page.locator("body :is(img, script, iframe)").count(), 0);
   equal(await page.evaluate(() => window.attacked), undefined);
 });
@@ -219,7 +224,7 @@ visit("HTML is read as text with its headings, lists, code and tables", async ({
     <blockquote><p>Wait.</p></blockquote>last`;
   await choose(page, [file("tea.html", html, "text/html")]);
   await at(page, "open-document").click();
-  equal(await at(page, "viewer-text").textContent(), [
+  equal(await viewed(page), [
     "# Tea kinds",
     "Green and **black** tea,\nsee `brew()`.",
     "- one\n- two\n\n  3. inner",
