@@ -1,5 +1,5 @@
 # The two commands are `make demo` and `make test`. Each installs what it needs and says so.
-.PHONY: demo test package eval ready lint format clean
+.PHONY: demo test package eval bench ready lint format clean
 env := tools/env
 
 demo: ## build everything and serve the web application on localhost
@@ -18,6 +18,10 @@ package: ## leave the finished npm package in pkg/
 
 eval: package ## measure retrieval quality
 	$(env) node tools/eval.mjs
+
+bench: ## measure the core's speed (Criterion)
+	tools/setup build
+	$(env) cargo bench --package smolrag-benches
 
 ready: format lint test ## before a commit
 
