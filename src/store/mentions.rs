@@ -163,11 +163,6 @@ impl<M: Mention> Mentions<M> {
         }
     }
 
-    /// Whether there are so many that what is derived from them is worth keeping.
-    pub(super) fn are_many(&self) -> bool {
-        matches!(self, Mentions::Many(_))
-    }
-
     /// An estimate of the bytes on the heap.
     pub(super) fn bytes(&self) -> usize {
         match self {
@@ -312,7 +307,7 @@ mod tests {
                     plain.insert(key, note);
                 }
                 let listed = listed(&plain);
-                prop_assert_eq!(mentions.are_many(), plain.len() > FEW);
+                prop_assert_eq!(matches!(mentions, Mentions::Many(_)), plain.len() > FEW);
                 prop_assert_eq!(mentions.iter().collect::<Vec<_>>(), listed.iter().collect::<Vec<_>>());
                 prop_assert_eq!(mentions.distinct(0, 2), listed.distinct(0, 2));
                 prop_assert_eq!(mentions.ranked(0), listed.ranked(0));

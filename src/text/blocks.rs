@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, OffsetIter, Tag, TagEnd};
+use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Tag, TagEnd};
 
 use super::markdown::{PlainText, body_start, bounded_nesting, events, front_matter};
 use super::utf16::utf16_length;
@@ -142,9 +142,14 @@ impl<'t> Reader<'t> {
         self.place_bare_heading();
     }
 
-    fn read_heading(&mut self, level: HeadingLevel, at: Range<usize>, events: &mut OffsetIter<'_>) {
+    fn read_heading<'e>(
+        &mut self,
+        level: HeadingLevel,
+        at: Range<usize>,
+        events: impl Iterator<Item = (Event<'e>, Range<usize>)>,
+    ) {
         let mut words = PlainText::default();
-        for (event, _) in events.by_ref() {
+        for (event, _) in events {
             if matches!(event, Event::End(TagEnd::Heading(_))) {
                 break;
             }
@@ -193,14 +198,14 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn read_code(
+    fn read_code<'e>(
         &mut self,
         kind: &CodeBlockKind<'_>,
         at: Range<usize>,
-        events: &mut OffsetIter<'_>,
+        events: impl Iterator<Item = (Event<'e>, Range<usize>)>,
     ) {
         let mut lines: Option<Range<usize>> = None;
-        for (event, line) in events.by_ref() {
+        for (event, line) in events {
             match event {
                 Event::End(TagEnd::CodeBlock) => break,
                 _ => lines = Some(lines.map_or(line.start, |lines| lines.start)..line.end),

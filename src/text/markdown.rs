@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use pulldown_cmark::{Event, LinkType, OffsetIter, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{Event, LinkType, Options, Parser, Tag, TagEnd};
 
 /// What a [`Mark`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,17 +31,21 @@ pub struct Mark {
     pub at: Range<usize>,
 }
 
-/// CommonMark with what GitHub adds, and attributes behind headings.
+/// The parser's events with their byte ranges: CommonMark with what GitHub adds, and attributes
+/// behind headings.
 ///
 /// Front matter is not among them: the parser would take any two rules of a document for it.
 /// [`front_matter`] reads it.
-pub(super) fn events(markdown: &str) -> OffsetIter<'_> {
+pub(super) fn events(markdown: &str) -> impl Iterator<Item = (Event<'_>, Range<usize>)> {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH
         | Options::ENABLE_TASKLISTS
         | Options::ENABLE_HEADING_ATTRIBUTES;
-    Parser::new_ext(markdown, options).into_offset_iter()
+    let events = Parser::new_ext(markdown, options).into_offset_iter();
+    // Where a table leaves out more cells than the parser completes (2^18), a row behind it that
+    // begins with a tab comes with its ends exchanged.
+    events.map(|(event, at)| (event, at.start..at.end.max(at.start)))
 }
 
 /// Containers that one line may open, such as quotes within quotes.

@@ -11,7 +11,8 @@ pub const DIMENSIONS: usize = 3;
 pub const SOURCES: [&str; 5] = ["a.md", "b.md", "c.md", "d.md", "e.md"];
 pub const VARIANTS: usize = 8;
 
-pub const NAMES: [&str; 12] = [
+/// Many share a key; the last two do as well, but not the terms that they are found by.
+pub const NAMES: [&str; 14] = [
     "Queue",
     "queues",
     "“QUEUE”",
@@ -24,6 +25,8 @@ pub const NAMES: [&str; 12] = [
     "Tab",
     "Store",
     "Graph",
+    "maxCalls",
+    "MAXCALLS",
 ];
 const TEXTS: [&str; 6] = [
     "A queue orders calls.",

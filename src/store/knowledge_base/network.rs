@@ -50,9 +50,10 @@ pub(super) struct Relationship {
     indexed: Indexed,
 }
 
-/// The texts that a thing was indexed by, kept only for what is mentioned often: its texts seldom change
-/// with one mention more, and comparing them is cheaper than indexing them again.
-type Indexed = Option<Box<[Rc<str>]>>;
+/// The texts that a thing is indexed by. They seldom change when a document is updated or something
+/// that is mentioned often is mentioned once more, and to compare them is far cheaper than to index
+/// them again.
+type Indexed = Box<[Rc<str>]>;
 
 impl Network {
     pub(super) fn new(dimensions: usize, rules: MergeRules) -> Self {
@@ -91,7 +92,7 @@ impl Network {
         }
         let edge = self.graph.edge_or_insert(nodes[0], nodes[1], || Relationship {
             mentions: Mentions::new(),
-            indexed: None,
+            indexed: [].into(),
         });
         let mention = RelationshipPlace { place, swapped: ends.swapped() };
         self.graph.edge_weight_mut(edge).mentions.insert(mention);
@@ -197,7 +198,7 @@ impl Network {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let indexed = |indexed: &Indexed| indexed.as_ref().map_or(0, |texts| 16 * texts.len());
+        let indexed = |texts: &Indexed| size_of_val(&**texts);
         let nodes = self.graph.nodes().into_iter().map(|node| {
             let entity = self.graph.weight(node);
             entity.mentions.bytes() + entity.ends.bytes() + indexed(&entity.indexed)
@@ -216,7 +217,7 @@ impl Network {
         self.graph.node_or_insert(key, || Entity {
             mentions: Mentions::new(),
             ends: Mentions::new(),
-            indexed: None,
+            indexed: [].into(),
         })
     }
 
@@ -230,44 +231,40 @@ impl Network {
 
     fn index_entity(&mut self, node: NodeIndex) {
         let slot = node.index() as u32;
+        self.entities.vectors.insert(slot, &self.entity_vector(node));
         let texts = self.entity_texts(node);
-        let vector = self.entity_vector(node);
-        self.entities.vectors.insert(slot, &vector);
-        let entity = self.graph.weight_mut(node);
-        if let Some(texts) = renew(&mut entity.indexed, texts, entity.mentions.are_many()) {
-            let fields: Vec<Field<'_>> = texts.iter().map(|text| Field::new(text)).collect();
-            self.entities.lexical.insert(slot, &fields);
+        if texts != self.graph.weight(node).indexed {
+            self.entities.lexical.insert(slot, &fields(&texts));
         }
+        // Equal texts may belong to a document that has left; let go of those.
+        self.graph.weight_mut(node).indexed = texts;
     }
 
     fn index_relationship(&mut self, edge: EdgeIndex) {
         let slot = edge.index() as u32;
+        self.relationships.vectors.insert(slot, &self.relationship_vector(edge));
         let texts = self.relationship_texts(edge);
-        let vector = self.relationship_vector(edge);
-        self.relationships.vectors.insert(slot, &vector);
-        let relationship = self.graph.edge_weight_mut(edge);
-        let many = relationship.mentions.are_many();
-        if let Some(texts) = renew(&mut relationship.indexed, texts, many) {
-            let fields: Vec<Field<'_>> = texts.iter().map(|text| Field::new(text)).collect();
-            self.relationships.lexical.insert(slot, &fields);
+        if texts != self.graph.edge_weight(edge).indexed {
+            self.relationships.lexical.insert(slot, &fields(&texts));
         }
+        self.graph.edge_weight_mut(edge).indexed = texts;
     }
 
     /// What an entity is found by: its name, what was merged into it, its descriptions.
-    fn entity_texts(&self, node: NodeIndex) -> Vec<Rc<str>> {
+    fn entity_texts(&self, node: NodeIndex) -> Indexed {
         let mut texts = vec![self.name(node).clone()];
         texts.extend(self.rules.aliases(self.graph.key(node)));
         let mentions = &self.graph.weight(node).mentions;
         texts
             .extend(mentions.distinct(EntityPlace::DESCRIPTION, DESCRIPTIONS).into_iter().cloned());
-        texts
+        texts.into()
     }
 
     /// What a relationship is found by: the names of its ends, its keywords, its descriptions.
     ///
     /// The names are as its own mentions write them. Were they the entities' names, a document that
     /// tips the name of an entity would change every relationship that the entity has.
-    fn relationship_texts(&self, edge: EdgeIndex) -> Vec<Rc<str>> {
+    fn relationship_texts(&self, edge: EdgeIndex) -> Indexed {
         let mentions = &self.graph.edge_weight(edge).mentions;
         let (first, second) = self.graph.edge_key(edge);
         let ends = [(first, RelationshipPlace::FIRST), (second, RelationshipPlace::SECOND)];
@@ -292,11 +289,6 @@ impl Ends {
     }
 }
 
-/// The texts, if they are to be indexed; keeps them in mind if `many` mentions made them.
-fn renew(indexed: &mut Indexed, texts: Vec<Rc<str>>, many: bool) -> Option<Vec<Rc<str>>> {
-    if indexed.as_deref() == Some(&texts) {
-        return None;
-    }
-    *indexed = many.then(|| texts.clone().into());
-    Some(texts)
+fn fields(texts: &Indexed) -> Vec<Field<'_>> {
+    texts.iter().map(|text| Field::new(text)).collect()
 }
