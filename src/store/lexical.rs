@@ -5,7 +5,7 @@ use super::{
     postings::Postings,
     top::{Match, TopK},
 };
-use crate::text::terms;
+use crate::text::{self, is_stopword, terms};
 
 /// One part of an entry, for example its heading.
 #[derive(Clone, Copy, Debug)]
@@ -115,7 +115,7 @@ impl LexicalIndex {
 
     /// The `k` best entries that share a term with the query, best first, ties by the smaller id.
     /// `admit` gives the id of a slot, or `None` if it may not be found. A term that the query
-    /// repeats counts as often.
+    /// repeats counts as often. Stop words of the query count only if it has no other words.
     pub fn search<T: Ord>(
         &self,
         query: &str,
@@ -217,7 +217,7 @@ impl LexicalIndex {
     /// By slot; 0 for an entry without any term of the query. The sum goes in the order of the
     /// terms' texts, so that it rounds the same whatever the query's order and the index's history.
     fn scores(&self, query: &str) -> Vec<f32> {
-        let mut wanted: Vec<String> = terms(query).into_iter().map(|term| term.text).collect();
+        let mut wanted = wanted(query);
         wanted.sort_unstable();
         let mut scores = vec![0.0; self.entries.len()];
         for same in wanted.chunk_by(|a, b| a == b) {
@@ -244,6 +244,14 @@ impl LexicalIndex {
             scores[slot] += numerator * frequency / (frequency + discount);
         }
     }
+}
+
+/// The terms to look for. Questions are full of words that stand in every text and add up to noise.
+fn wanted(query: &str) -> Vec<String> {
+    let all = terms(query);
+    let telling = |term: &text::Term| !is_stopword(&query[term.at.clone()]);
+    let only_stopwords = !all.iter().any(telling);
+    all.into_iter().filter(|term| only_stopwords || telling(term)).map(|term| term.text).collect()
 }
 
 #[cfg(test)]

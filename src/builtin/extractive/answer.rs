@@ -2,15 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    sentences::{Sentence, SentenceKind, sentences},
-    stopwords::is_stopword,
-};
+use super::sentences::{Sentence, SentenceKind, sentences};
 use crate::{
     builtin::StaticEmbedder,
     port::{AnswerPart, AnswerRequest, Context, NOTHING_FOUND},
     prompt::Citations,
-    text,
+    text::{self, is_stopword},
 };
 
 /// The answer has at most so many sentences.

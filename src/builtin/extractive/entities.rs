@@ -7,9 +7,11 @@ use hashbrown::HashMap;
 use super::{
     names::{Candidate, Casing, Evidence, candidates, key, push_title},
     sentences::{Sentence, SentenceKind, sentences},
-    stopwords::is_stopword,
 };
-use crate::{port::DocumentText, text};
+use crate::{
+    port::DocumentText,
+    text::{self, is_stopword},
+};
 
 /// Entities of one excerpt beyond this many are left out, those with the weakest reasons first.
 const MAX_ENTITIES: usize = 32;

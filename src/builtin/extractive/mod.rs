@@ -6,7 +6,6 @@ mod names;
 mod question;
 mod relate;
 mod sentences;
-mod stopwords;
 
 use std::collections::BTreeMap;
 

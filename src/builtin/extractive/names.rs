@@ -2,11 +2,8 @@
 
 use hashbrown::HashSet;
 
-use super::{
-    sentences::{Part, Sentence, SentenceKind, parts},
-    stopwords::is_stopword,
-};
-use crate::text::{self, MarkKind, is_unspaced};
+use super::sentences::{Part, Sentence, SentenceKind, parts};
+use crate::text::{self, MarkKind, is_stopword, is_unspaced};
 
 /// A name has at most so many words.
 const MAX_WORDS: usize = 6;

@@ -1,10 +1,10 @@
 //! What a question asks for: names, and what is left of it as themes.
 
-use super::{
-    names::{Candidate, Casing, Evidence, key, push_capitals, push_quoted},
-    stopwords::is_stopword,
+use super::names::{Candidate, Casing, Evidence, key, push_capitals, push_quoted};
+use crate::{
+    port::Keywords,
+    text::{self, is_stopword},
 };
-use crate::{port::Keywords, text};
 
 /// A theme has at most so many words.
 const MAX_WORDS: usize = 3;

@@ -90,7 +90,10 @@ impl Excerpts {
     fn index(&mut self, slot: u32, excerpt: &Excerpt) {
         let mut fields: Vec<Field<'_>> =
             excerpt.headings.iter().map(|heading| Field::new(heading)).collect();
-        fields.push(Field::new(&excerpt.summary));
+        // Where no model wrote a summary, the headings stand in for it.
+        if *excerpt.summary != *excerpt.headings.join(" > ") {
+            fields.push(Field::new(&excerpt.summary));
+        }
         fields.push(Field::new(&excerpt.text));
         self.indices.insert(slot, &excerpt.vector, &fields);
     }

@@ -22,7 +22,7 @@ static STOPWORDS: &[&str] = &[
 ];
 
 /// Whether the word is one, in any case.
-pub(super) fn is_stopword(word: &str) -> bool {
+pub fn is_stopword(word: &str) -> bool {
     let lower = word.to_lowercase();
     STOPWORDS.binary_search(&lower.as_str()).is_ok()
 }
