@@ -282,7 +282,7 @@ impl Engine {
     pub(super) fn vector_weight(&self) -> f64 {
         match &self.0.ports.embedder {
             None => 0.0,
-            Some(Embedder::BuiltIn(_)) => 0.5,
+            Some(Embedder::BuiltIn(_)) => 1.0 / 3.0,
             Some(Embedder::Model(_)) => 1.0,
         }
     }

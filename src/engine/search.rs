@@ -35,7 +35,7 @@ const SIMILARITY: f32 = 0.02;
 /// How deep the rankings go that are fused.
 const POOL: usize = 200;
 /// How much the ranking of excerpts by the graph counts in `mix` against the lexical one.
-const GRAPH_WEIGHT: f64 = 0.25;
+const GRAPH_WEIGHT: f64 = 0.1;
 
 /// Something to look for, both ways.
 pub(super) struct Probe {

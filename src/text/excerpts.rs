@@ -34,7 +34,7 @@ pub struct ExcerptOptions {
 
 impl Default for ExcerptOptions {
     fn default() -> Self {
-        ExcerptOptions { size: 1200, overlap: 100, strategy: Strategy::Markdown }
+        ExcerptOptions { size: 800, overlap: 100, strategy: Strategy::Markdown }
     }
 }
 
