@@ -66,9 +66,9 @@ export interface OpenOptions {
   /** Default: the built-in static table. `"none"`: no vectors, everything is found lexically. */
   embedder?: EmbeddingModel | StaticTable | "none";
   excerpts?: {
-    /** The most UTF-16 units of one excerpt. */
+    /** The most UTF-16 units of one excerpt; default 800. Neighbouring paragraphs are packed to a quarter of it. */
     size?: number;
-    /** UTF-16 units repeated where a paragraph had to be cut. */
+    /** UTF-16 units repeated where a paragraph had to be cut; default 100. */
     overlap?: number;
     strategy?: "markdown" | "words" | "characters" | ((text: string) => string[]);
   };

@@ -23,9 +23,10 @@ const memory = { storage: "memory" };
 
 /**
  * The cases by name. `open` is `SmolRag.open` with what the host needs added to its options.
- * @param {{ open: (options?: object) => Promise<object>, pkg: object, indexedDB: boolean }} host
+ * @param {{ open: (options?: object) => Promise<object>, pkg: object, indexedDB: boolean,
+ *   corpora: Record<string, { source: string, text: string }[]> }} host
  */
-export function contract({ open, pkg, indexedDB }) {
+export function contract({ open, pkg, indexedDB, corpora }) {
   const withGuide = async (options = memory) => {
     const rag = await open(options);
     await rag.ingest([{ source: "guide.md", text: guide, metadata: { lang: "en" } }, { source: "storage.md", text: storage }]);
@@ -262,6 +263,39 @@ export function contract({ open, pkg, indexedDB }) {
       await rag.close();
     },
   };
+
+  for (const [name, documents] of Object.entries(corpora)) {
+    cases[`the corpus ${name} is ingested, asked about in five modes, and removed from`] = async () => {
+      const options = indexedDB ? { name: `${name}-${Date.now()}` } : memory;
+      let rag = await open(options);
+      const stages = new Set();
+      const report = await rag.ingest(documents, { onProgress: ({ stage }) => stages.add(stage) });
+      equal(report.ingested, documents.map(({ source }) => source));
+      equal([...stages].sort(), ["commit", "embedding", "excerpts", "reading"]);
+      if (indexedDB) {
+        await rag.close();
+        rag = await open(options);
+        equal((await rag.ingest(documents)).unchanged.length, documents.length);
+      }
+      const texts = new Map(documents.map(({ source, text }) => [source, text]));
+      const question = "What happens to the knowledge graph when a document is removed?";
+      for (const mode of modes) {
+        const { text, references } = await rag.query(question, { mode });
+        ok(text.length > 0 && references.length > 0, mode);
+        for (const [, mark] of text.matchAll(/\[(\d+)\]/g)) ok(references[mark - 1], `${mode}: no reference ${mark}`);
+        for (const { source, text: passage, start, end } of references) equal(texts.get(source).slice(start, end), passage, mode);
+        const found = await rag.retrieve(question, { mode });
+        ok(found.excerpts.length > 0, mode);
+        ok(mode === "standard" || found.entities.length > 0, `${mode} used no entity`);
+      }
+      const [{ source }] = documents;
+      equal(await rag.remove(source), true);
+      equal((await rag.documents()).length, documents.length - 1);
+      const { references } = await rag.query(question);
+      ok(references.every((reference) => reference.source !== source), "a removed document answers");
+      await rag.close();
+    };
+  }
 
   if (indexedDB) {
     Object.assign(cases, {

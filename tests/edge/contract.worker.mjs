@@ -4,12 +4,13 @@ import * as pkg from "../../pkg/workerd.js";
 import { contract } from "../contract/contract.mjs";
 
 const embedder = pkg.staticEmbedder(table);
-const cases = contract({ open: (options) => pkg.SmolRag.open({ embedder, ...options }), pkg, indexedDB: false });
+const open = (options) => pkg.SmolRag.open({ embedder, ...options });
 
 export default {
   async fetch(request) {
     try {
-      await cases[new URL(request.url).searchParams.get("case")]();
+      const { name, corpora } = await request.json();
+      await contract({ open, pkg, indexedDB: false, corpora })[name]();
       return new Response("");
     } catch (error) {
       return new Response(String(error.stack ?? error), { status: 500 });
