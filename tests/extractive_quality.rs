@@ -118,10 +118,10 @@ fn entities_are_mostly_those_of_a_language_model() {
     }
     let right_pairs = pairs.iter().filter(|pair| edges.contains(*pair)).count();
     println!(
-        "{} relationships: precision {:.3}, {} edges",
+        "{} relationships, {} known: precision {:.3}",
         pairs.len(),
-        right_pairs as f64 / pairs.len() as f64,
-        edges.len()
+        edges.len(),
+        right_pairs as f64 / pairs.len() as f64
     );
     if std::env::var("SHOW").is_ok() {
         for (name, categories) in found.iter().filter(|(name, _)| !known.contains(*name)) {

@@ -44,6 +44,23 @@ impl Document {
         let mentions = mentions(&sentences, &entities);
         Document { sentences, entities, mentions }
     }
+
+    /// For each excerpt, the entities that its prose speaks of, ascending. Code names many things
+    /// and relates few.
+    pub(super) fn passages(&self) -> Vec<Vec<usize>> {
+        let prose = |(sentences, mentions): (&Vec<Sentence>, &Vec<Vec<usize>>)| {
+            let speaking = sentences
+                .iter()
+                .zip(mentions)
+                .filter(|(sentence, _)| sentence.kind != SentenceKind::Code);
+            let mut entities: Vec<usize> =
+                speaking.flat_map(|(_, mentions)| mentions.iter().copied()).collect();
+            entities.sort_unstable();
+            entities.dedup();
+            entities
+        };
+        self.sentences.iter().zip(&self.mentions).map(prose).collect()
+    }
 }
 
 fn mentions(sentences: &[Vec<Sentence>], entities: &[Entity]) -> Vec<Vec<Vec<usize>>> {

@@ -32,7 +32,7 @@ use crate::{
 const VERSION: &str = "extractive-1";
 
 /// Entities of one excerpt beyond this many are left out, those with the weakest reasons first.
-const MAX_ENTITIES: usize = 24;
+const MAX_ENTITIES: usize = 32;
 
 /// Relationships of one excerpt beyond this many are left out, the least sure first.
 const MAX_RELATIONSHIPS: usize = 12;
@@ -44,7 +44,7 @@ const MAX_KEYWORDS: usize = 20;
 const MAX_DESCRIPTION: usize = 400;
 
 /// Reads by typography and statistics: names are what authors set off (code, headings, bold,
-/// capitals), relationships are names that come together in sentences more often than chance has
+/// capitals), relationships are names that come together in passages more often than chance has
 /// them, and answers are the sentences that bear most on the question. It makes no claim to
 /// understand, and its texts say so.
 #[derive(Clone, Default)]
@@ -61,8 +61,7 @@ impl ExtractiveReader {
 
 fn read(text: &DocumentText, progress: &Progress) -> Reading {
     let document = Document::read(text);
-    let places: Vec<&[usize]> = document.mentions.iter().flatten().map(Vec::as_slice).collect();
-    let pairs = pairs(&places);
+    let pairs = pairs(&document.passages());
     let total = text.excerpts.len();
     let excerpts = (0..total)
         .map(|index| {
@@ -121,7 +120,7 @@ fn read_entity(document: &Document, index: usize, entity: usize) -> ReadEntity {
     }
 }
 
-/// The relationship, if a sentence of this excerpt brings the two together.
+/// The relationship, if the prose of this excerpt speaks of both.
 fn read_pair(
     document: &Document,
     index: usize,
@@ -133,16 +132,27 @@ fn read_pair(
     if !here(pair.first) || !here(pair.second) {
         return None;
     }
-    let together = document.mentions[index].iter().position(|mentions| {
-        mentions.binary_search(&pair.first).is_ok() && mentions.binary_search(&pair.second).is_ok()
-    })?;
+    let prose = document.sentences[index].iter().zip(&document.mentions[index]);
+    let prose = prose.filter(|(sentence, _)| sentence.kind != SentenceKind::Code);
+    let saying = |wanted: &[usize]| {
+        let mut prose = prose.clone();
+        prose.find(|(_, mentions)| {
+            wanted.iter().all(|entity| mentions.binary_search(entity).is_ok())
+        })
+    };
+    let told = match saying(&[pair.first, pair.second]) {
+        Some((sentence, _)) => shortened(&sentence.text),
+        None => {
+            let ((first, _), (second, _)) = saying(&[pair.first]).zip(saying(&[pair.second]))?;
+            format!("{} … {}", shortened(&first.text), shortened(&second.text))
+        }
+    };
     let (source, target) =
         (&document.entities[pair.first].name, &document.entities[pair.second].name);
-    let sentence = shortened(&document.sentences[index][together].text);
     Some(ReadRelationship {
         source: source.clone(),
         target: target.clone(),
-        description: format!("\"{source}\" co-occurs with \"{target}\": {sentence}"),
+        description: format!("\"{source}\" co-occurs with \"{target}\": {told}"),
         keywords: theme.to_owned(),
         weight: weight(pair.likelihood),
     })

@@ -19,8 +19,6 @@ const MAX_LENGTH: usize = 60;
 pub(super) enum Evidence {
     /// Code within a line.
     Code,
-    /// What a block of code defines.
-    Definition,
     /// A heading.
     Heading,
     /// Bold text.
@@ -29,6 +27,8 @@ pub(super) enum Evidence {
     Quoted,
     /// Capitals that no beginning of a sentence explains.
     Capitals,
+    /// A name in a block of code: of what it defines, or put together of words.
+    Definition,
     /// Words that come together again and again.
     Repeated,
 }
@@ -57,7 +57,7 @@ pub(super) struct Candidate {
 pub(super) struct Casing {
     /// Words that stand in small letters somewhere.
     small: HashSet<String>,
-    /// Words that stand in capitals somewhere behind the beginning of a sentence.
+    /// Words that stand in capitals somewhere behind a word in small letters.
     capital: HashSet<String>,
 }
 
@@ -66,12 +66,18 @@ impl Casing {
         if sentence.kind != SentenceKind::Prose {
             return;
         }
-        for (index, (_, word)) in text::words(&sentence.text).into_iter().enumerate() {
+        let mut before: Option<(usize, &str)> = None;
+        for (at, word) in text::words(&sentence.text) {
+            // Behind a capital stands title case, behind a colon another beginning.
+            let explained = before.is_none_or(|(from, last)| {
+                is_capital(last) || sentence.text[from + last.len()..at] != *" "
+            });
             if !is_capital(word) {
                 self.small.insert(word.to_lowercase());
-            } else if index > 0 {
+            } else if !explained {
                 self.capital.insert(word.to_lowercase());
             }
+            before = Some((at, word));
         }
     }
 
@@ -170,6 +176,13 @@ fn push_definitions(code: &str, found: &mut Vec<Candidate>) {
             push(name, Evidence::Definition, found);
         }
     }
+    // The `n` of a line break written as `\n` belongs to no word.
+    let code = code.replace("\\n", " ");
+    for word in code.split(|c: char| !(c.is_alphanumeric() || c == '_')) {
+        if is_compound(word) {
+            push(word, Evidence::Definition, found);
+        }
+    }
 }
 
 /// Terms that a text quotes, and runs of Katakana, which is how Japanese writes names from abroad.
@@ -204,7 +217,12 @@ pub(super) fn push_capitals(sentence: &str, casing: &Casing, found: &mut Vec<Can
     let mut starts_sentence = true;
     for (index, &(at, word)) in words.iter().enumerate() {
         let touches = chain.last().is_some_and(|&(from, last)| {
-            matches!(&sentence[from + last.len()..at], " " | "-" | "/" | " & ")
+            let slash = last.chars().count() == 1 && word.chars().count() == 1;
+            match &sentence[from + last.len()..at] {
+                " " | "-" | " & " => true,
+                "/" => slash,
+                _ => false,
+            }
         });
         if !touches {
             end_chain(sentence, &mut chain, starts_sentence, casing, found);
@@ -226,30 +244,40 @@ pub(super) fn push_capitals(sentence: &str, casing: &Casing, found: &mut Vec<Can
 fn end_chain(
     sentence: &str,
     chain: &mut Vec<(usize, &str)>,
-    starts_sentence: bool,
+    mut starts_sentence: bool,
     casing: &Casing,
     found: &mut Vec<Candidate>,
 ) {
     let mut words = std::mem::take(chain);
-    let mut first = starts_sentence;
+    // "Use SmolRAG": the sentence explains its first capital, so the word is no part of the name.
     while let Some(&(_, word)) = words.first() {
-        if !is_stopword(word) && (!first || casing.is_own_capital(word)) {
+        let explained = std::mem::take(&mut starts_sentence) && !casing.is_own_capital(word);
+        if !explained && !is_stopword(word) {
             break;
         }
         words.remove(0);
-        first = false;
     }
     while words.last().is_some_and(|&(_, word)| is_stopword(word)) {
         words.pop();
     }
-    if let (Some(&(from, _)), Some(&(last, word))) = (words.first(), words.last()) {
+    let (Some(&(from, first)), Some(&(last, word))) = (words.first(), words.last()) else { return };
+    // "Robust Handling" begins a sentence in title case: what is left of it is no name by itself.
+    if words.len() > 1 || casing.is_own_capital(first) {
         push(&sentence[from..last + word.len()], Evidence::Capitals, found);
     }
 }
 
 fn is_capital(word: &str) -> bool {
-    // `maxTokens` is a name as well.
-    word.chars().any(char::is_uppercase)
+    // `maxTokens` is a name as well, `8GB` is a quantity.
+    word.chars().any(char::is_uppercase) && !word.starts_with(char::is_numeric)
+}
+
+/// Whether an identifier is put together of words: `max_tokens`, `maxTokens`.
+fn is_compound(word: &str) -> bool {
+    let inner = word.trim_matches('_');
+    let humps =
+        inner.chars().zip(inner.chars().skip(1)).any(|(a, b)| a.is_lowercase() && b.is_uppercase());
+    inner.contains('_') || humps
 }
 
 fn is_acronym(word: &str) -> bool {
@@ -257,7 +285,11 @@ fn is_acronym(word: &str) -> bool {
 }
 
 fn trim_name(name: &str) -> &str {
-    name.trim().trim_matches(|c: char| matches!(c, '"' | '\'' | '*' | ',' | ';' | '.' | ':')).trim()
+    let name = name
+        .trim()
+        .trim_matches(|c: char| matches!(c, '"' | '\'' | '*' | ',' | ';' | '.' | ':'))
+        .trim();
+    name.strip_suffix("'s").or_else(|| name.strip_suffix("’s")).unwrap_or(name)
 }
 
 fn is_fit(name: &str) -> bool {
@@ -301,11 +333,13 @@ mod tests {
             ]
         );
         assert_eq!(
-            found("```py\nasync def ingest(self):\n    x = 1\n```"),
-            [("ingest".into(), Definition)]
+            found("```py\nasync def ingest(self):\n    x = max_size\n```"),
+            [("ingest".into(), Definition), ("max_size".into(), Definition)]
         );
         assert_eq!(
-            found("The store uses Apache Lucene and a WAL. Stores differ."),
+            found(
+                "Use Apache Lucene and a WAL. Robust Stores differ; each store is fast. So it is OK."
+            ),
             [("Apache Lucene".into(), Capitals), ("WAL".into(), Capitals),]
         );
         assert_eq!(
