@@ -137,44 +137,47 @@ fn bare(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// The best excerpts for a question by BM25 over text and headings.
-fn retrieve(question: &str, excerpts: &[ContextExcerpt], limit: usize) -> Vec<ContextExcerpt> {
-    let counted: Vec<BTreeMap<String, f64>> = excerpts
-        .iter()
-        .map(|excerpt| {
+/// BM25 over text and headings.
+struct Bm25 {
+    counts: Vec<BTreeMap<String, f64>>,
+    mean: f64,
+}
+
+impl Bm25 {
+    fn new(excerpts: &[ContextExcerpt]) -> Self {
+        let count = |excerpt: &ContextExcerpt| {
             let mut counts = BTreeMap::new();
             for term in text::terms(&format!("{}\n{}", excerpt.headings.join("\n"), excerpt.text)) {
                 *counts.entry(term.text).or_insert(0.0) += 1.0;
             }
             counts
-        })
-        .collect();
-    let length = |counts: &BTreeMap<String, f64>| counts.values().sum::<f64>();
-    let mean = counted.iter().map(length).sum::<f64>() / counted.len() as f64;
-    let asked: BTreeSet<String> = text::terms(question).into_iter().map(|term| term.text).collect();
-    let rarity = |term: &String| {
-        let holding = counted.iter().filter(|counts| counts.contains_key(term)).count() as f64;
-        (1.0 + (counted.len() as f64 - holding + 0.5) / (holding + 0.5)).ln()
-    };
-    let rarities: Vec<(String, f64)> = asked
-        .into_iter()
-        .map(|term| {
-            let rarity = rarity(&term);
-            (term, rarity)
-        })
-        .collect();
-    let score = |counts: &BTreeMap<String, f64>| -> f64 {
-        let norm = 1.2 * (0.25 + 0.75 * length(counts) / mean);
-        rarities
-            .iter()
-            .filter_map(|(term, rarity)| {
-                counts.get(term).map(|count| rarity * count * 2.2 / (count + norm))
-            })
-            .sum()
-    };
-    let mut order: Vec<(usize, f64)> = counted.iter().map(score).enumerate().collect();
-    order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    order.into_iter().take(limit).map(|(index, _)| excerpts[index].clone()).collect()
+        };
+        let counts: Vec<BTreeMap<String, f64>> = excerpts.iter().map(count).collect();
+        let mean = counts.iter().flat_map(BTreeMap::values).sum::<f64>() / counts.len() as f64;
+        Bm25 { counts, mean }
+    }
+
+    /// The best excerpts for a question, best first.
+    fn best(&self, question: &str, limit: usize) -> Vec<usize> {
+        let mut scores = vec![0.0; self.counts.len()];
+        let asked: BTreeSet<String> =
+            text::terms(question).into_iter().map(|term| term.text).collect();
+        for term in asked {
+            let holding =
+                self.counts.iter().filter(|counts| counts.contains_key(&term)).count() as f64;
+            let rarity = (1.0 + (self.counts.len() as f64 - holding + 0.5) / (holding + 0.5)).ln();
+            for (score, counts) in scores.iter_mut().zip(&self.counts) {
+                let length: f64 = counts.values().sum();
+                let norm = 1.2 * (0.25 + 0.75 * length / self.mean);
+                *score +=
+                    counts.get(&term).map_or(0.0, |count| rarity * count * 2.2 / (count + norm));
+            }
+        }
+        let mut order: Vec<usize> = (0..scores.len()).collect();
+        order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
+        order.truncate(limit);
+        order
+    }
 }
 
 #[test]
@@ -204,6 +207,7 @@ fn three_sentences_hold_the_passage() {
                 })
             })
             .collect();
+        let index = Bm25::new(&excerpts);
         for limit in [5, 10] {
             for embedder in [None, embedder.clone()] {
                 let with = embedder.is_some();
@@ -215,7 +219,11 @@ fn three_sentences_hold_the_passage() {
                     .filter(|(_, passage)| everything.contains(&bare(passage)))
                 {
                     answerable += 1;
-                    let found = retrieve(question, &excerpts, limit);
+                    let found = index
+                        .best(question, limit)
+                        .into_iter()
+                        .map(|at| excerpts[at].clone())
+                        .collect::<Vec<_>>();
                     reachable += usize::from(
                         found.iter().any(|excerpt| bare(&excerpt.text).contains(&bare(passage))),
                     );

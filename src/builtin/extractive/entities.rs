@@ -11,6 +11,9 @@ use super::{
 };
 use crate::{port::DocumentText, text};
 
+/// Entities of one excerpt beyond this many are left out, those with the weakest reasons first.
+const MAX_ENTITIES: usize = 32;
+
 /// Words that come together at least so often are a term.
 const REPEATED: usize = 3;
 
@@ -26,11 +29,11 @@ pub(super) struct Entity {
 /// A document, taken apart.
 pub(super) struct Document {
     /// The sentences of each excerpt.
-    pub(super) sentences: Vec<Vec<Sentence>>,
+    sentences: Vec<Vec<Sentence>>,
     /// In the order of their keys.
     pub(super) entities: Vec<Entity>,
     /// For each excerpt and each sentence of it, the entities it speaks of, ascending.
-    pub(super) mentions: Vec<Vec<Vec<usize>>>,
+    mentions: Vec<Vec<Vec<usize>>>,
 }
 
 impl Document {
@@ -45,21 +48,40 @@ impl Document {
         Document { sentences, entities, mentions }
     }
 
-    /// For each excerpt, the entities that its prose speaks of, ascending. Code names many things
-    /// and relates few.
-    pub(super) fn passages(&self) -> Vec<Vec<usize>> {
-        let prose = |(sentences, mentions): (&Vec<Sentence>, &Vec<Vec<usize>>)| {
-            let speaking = sentences
-                .iter()
-                .zip(mentions)
-                .filter(|(sentence, _)| sentence.kind != SentenceKind::Code);
-            let mut entities: Vec<usize> =
-                speaking.flat_map(|(_, mentions)| mentions.iter().copied()).collect();
-            entities.sort_unstable();
-            entities.dedup();
-            entities
-        };
-        self.sentences.iter().zip(&self.mentions).map(prose).collect()
+    /// The entities that an excerpt speaks of, ascending; of too many those with the best reasons.
+    pub(super) fn mentioned(&self, excerpt: usize) -> Vec<usize> {
+        self.strongest(self.mentions[excerpt].iter().flatten().copied().collect())
+    }
+
+    /// Those that its prose speaks of. Code names many things and relates few.
+    pub(super) fn mentioned_in_prose(&self, excerpt: usize) -> Vec<usize> {
+        self.strongest(
+            self.prose(excerpt).flat_map(|(_, mentions)| mentions.iter().copied()).collect(),
+        )
+    }
+
+    fn strongest(&self, mut entities: Vec<usize>) -> Vec<usize> {
+        entities.sort_unstable_by_key(|&entity| (self.entities[entity].evidence, entity));
+        entities.dedup();
+        entities.truncate(MAX_ENTITIES);
+        entities.sort_unstable();
+        entities
+    }
+
+    /// The sentences of an excerpt outside of code, each with the entities it speaks of.
+    pub(super) fn prose(
+        &self,
+        excerpt: usize,
+    ) -> impl Iterator<Item = (&Sentence, &[usize])> + Clone {
+        self.statements(excerpt).filter(|(sentence, _)| sentence.kind != SentenceKind::Code)
+    }
+
+    /// Every sentence of an excerpt with the entities it speaks of.
+    pub(super) fn statements(
+        &self,
+        excerpt: usize,
+    ) -> impl Iterator<Item = (&Sentence, &[usize])> + Clone {
+        self.sentences[excerpt].iter().zip(self.mentions[excerpt].iter().map(Vec::as_slice))
     }
 }
 

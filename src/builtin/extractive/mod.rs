@@ -8,6 +8,8 @@ mod relate;
 mod sentences;
 mod stopwords;
 
+use std::collections::BTreeMap;
+
 use futures::{
     FutureExt, StreamExt,
     future::{self, LocalBoxFuture},
@@ -16,8 +18,8 @@ use futures::{
 
 use self::{
     entities::{Document, telling},
-    relate::{Pair, pairs, weight},
-    sentences::SentenceKind,
+    relate::{pairs, weight},
+    sentences::{Sentence, SentenceKind},
 };
 use super::StaticEmbedder;
 use crate::{
@@ -30,9 +32,6 @@ use crate::{
 
 /// Changes whenever what is read changes, so that documents are read anew.
 const VERSION: &str = "extractive-1";
-
-/// Entities of one excerpt beyond this many are left out, those with the weakest reasons first.
-const MAX_ENTITIES: usize = 32;
 
 /// Relationships of one excerpt beyond this many are left out, the least sure first.
 const MAX_RELATIONSHIPS: usize = 12;
@@ -61,100 +60,97 @@ impl ExtractiveReader {
 
 fn read(text: &DocumentText, progress: &Progress) -> Reading {
     let document = Document::read(text);
-    let pairs = pairs(&document.passages());
     let total = text.excerpts.len();
-    let excerpts = (0..total)
-        .map(|index| {
-            let reading = read_excerpt(text, &document, &pairs, index);
-            progress(index + 1, total);
-            reading
-        })
-        .collect();
-    Reading { excerpts, keywords: document_keywords(text, &document) }
-}
-
-fn read_excerpt(
-    text: &DocumentText,
-    document: &Document,
-    pairs: &[Pair],
-    index: usize,
-) -> ExcerptReading {
-    let mentioned = mentioned(document, index);
-    let headings = &text.excerpts[index].headings;
-    let entities = mentioned.iter().map(|&entity| read_entity(document, index, entity)).collect();
-    let theme = headings.last().map(ToString::to_string).unwrap_or_default();
-    let related =
-        pairs.iter().filter_map(|pair| read_pair(document, index, pair, &mentioned, &theme));
-    let path = headings.join(" > ");
-    ExcerptReading {
-        summary: if path.is_empty() { text.title.to_string() } else { path },
-        entities,
-        relationships: related.take(MAX_RELATIONSHIPS).collect(),
-        degraded: Vec::new(),
+    let prose: Vec<Vec<usize>> =
+        (0..total).map(|index| document.mentioned_in_prose(index)).collect();
+    let likelihoods = pairs(&prose);
+    let read_excerpt = |index: usize| {
+        let headings = &text.excerpts[index].headings;
+        let path = headings.join(" > ");
+        let theme = headings.last().map(ToString::to_string).unwrap_or_default();
+        let surest = surest(&prose[index], &likelihoods);
+        let reading = ExcerptReading {
+            summary: if path.is_empty() { text.title.to_string() } else { path },
+            entities: document
+                .mentioned(index)
+                .into_iter()
+                .map(|entity| read_entity(&document, index, entity))
+                .collect(),
+            relationships: surest
+                .into_iter()
+                .filter_map(|pair| read_pair(&document, index, pair, &theme))
+                .collect(),
+            degraded: Vec::new(),
+        };
+        progress(index + 1, total);
+        reading
+    };
+    Reading {
+        excerpts: (0..total).map(read_excerpt).collect(),
+        keywords: document_keywords(text, &document),
     }
 }
 
-/// The entities that an excerpt speaks of, ascending.
-fn mentioned(document: &Document, index: usize) -> Vec<usize> {
-    let mut found: Vec<usize> = document.mentions[index].iter().flatten().copied().collect();
-    found.sort_unstable_by_key(|&entity| (document.entities[entity].evidence, entity));
-    found.dedup();
-    found.truncate(MAX_ENTITIES);
-    found.sort_unstable();
+/// The pairs that belong together among these entities, the surest first, with how surely.
+fn surest(
+    entities: &[usize],
+    likelihoods: &BTreeMap<(usize, usize), f64>,
+) -> Vec<((usize, usize), f64)> {
+    let every = entities
+        .iter()
+        .enumerate()
+        .flat_map(|(at, &first)| entities[at + 1..].iter().map(move |&second| (first, second)));
+    let mut found: Vec<_> =
+        every.filter_map(|pair| Some((pair, *likelihoods.get(&pair)?))).collect();
+    found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    found.truncate(MAX_RELATIONSHIPS);
     found
 }
 
 fn read_entity(document: &Document, index: usize, entity: usize) -> ReadEntity {
-    let sentences = document.sentences[index].iter().zip(&document.mentions[index]);
-    let speaking = sentences
-        .filter(|(_, mentions)| mentions.binary_search(&entity).is_ok())
-        .map(|(one, _)| one);
+    let speaking =
+        document.statements(index).filter(|(_, mentions)| mentions.binary_search(&entity).is_ok());
     let entity = &document.entities[entity];
-    // A heading says nothing of its own subject.
-    let prose = speaking.clone().filter(|sentence| sentence.kind == SentenceKind::Prose);
-    let told = telling(&entity.name, prose).or_else(|| telling(&entity.name, speaking));
+    let told = telling(&entity.name, speaking.map(|(sentence, _)| sentence));
     ReadEntity {
         name: entity.name.clone(),
         category: entity.evidence.category().to_owned(),
-        description: told.map(|sentence| shortened(&sentence.text)).unwrap_or_default(),
+        description: told.map(|sentence| said_of(&entity.name, sentence)).unwrap_or_default(),
     }
 }
 
-/// The relationship, if the prose of this excerpt speaks of both.
+/// The sentence, or of code the line that names it.
+fn said_of(name: &str, sentence: &Sentence) -> String {
+    let text = &sentence.text;
+    let line = text.lines().find(|line| sentence.kind == SentenceKind::Code && line.contains(name));
+    shortened(line.unwrap_or(text))
+}
+
 fn read_pair(
     document: &Document,
     index: usize,
-    pair: &Pair,
-    mentioned: &[usize],
+    ((first, second), likelihood): ((usize, usize), f64),
     theme: &str,
 ) -> Option<ReadRelationship> {
-    let here = |entity: usize| mentioned.binary_search(&entity).is_ok();
-    if !here(pair.first) || !here(pair.second) {
-        return None;
-    }
-    let prose = document.sentences[index].iter().zip(&document.mentions[index]);
-    let prose = prose.filter(|(sentence, _)| sentence.kind != SentenceKind::Code);
     let saying = |wanted: &[usize]| {
-        let mut prose = prose.clone();
-        prose.find(|(_, mentions)| {
-            wanted.iter().all(|entity| mentions.binary_search(entity).is_ok())
-        })
+        let says =
+            |mentions: &[usize]| wanted.iter().all(|entity| mentions.binary_search(entity).is_ok());
+        document
+            .prose(index)
+            .find(|(_, mentions)| says(mentions))
+            .map(|(sentence, _)| shortened(&sentence.text))
     };
-    let told = match saying(&[pair.first, pair.second]) {
-        Some((sentence, _)) => shortened(&sentence.text),
-        None => {
-            let ((first, _), (second, _)) = saying(&[pair.first]).zip(saying(&[pair.second]))?;
-            format!("{} … {}", shortened(&first.text), shortened(&second.text))
-        }
+    let told = match saying(&[first, second]) {
+        Some(sentence) => sentence,
+        None => format!("{} … {}", saying(&[first])?, saying(&[second])?),
     };
-    let (source, target) =
-        (&document.entities[pair.first].name, &document.entities[pair.second].name);
+    let (source, target) = (&document.entities[first].name, &document.entities[second].name);
     Some(ReadRelationship {
         source: source.clone(),
         target: target.clone(),
         description: format!("\"{source}\" co-occurs with \"{target}\": {told}"),
         keywords: theme.to_owned(),
-        weight: weight(pair.likelihood),
+        weight: weight(likelihood),
     })
 }
 
@@ -175,7 +171,8 @@ fn document_keywords(text: &DocumentText, document: &Document) -> Vec<String> {
         .take(MAX_KEYWORDS / 2)
         .for_each(|one| push(one));
     let mut counts = vec![0usize; document.entities.len()];
-    document.mentions.iter().flatten().flatten().for_each(|&entity| counts[entity] += 1);
+    let mentioned = (0..text.excerpts.len()).flat_map(|index| document.statements(index));
+    mentioned.flat_map(|(_, mentions)| mentions).for_each(|&entity| counts[entity] += 1);
     let mut frequent: Vec<usize> = (0..counts.len()).collect();
     frequent.sort_by_key(|&entity| (std::cmp::Reverse(counts[entity]), entity));
     frequent.into_iter().for_each(|entity| push(&document.entities[entity].name));
@@ -229,5 +226,117 @@ impl Reader for ExtractiveReader {
     fn answer(&self, request: AnswerRequest) -> LocalBoxStream<'static, Result<AnswerPart>> {
         let parts = answer::answer(&request, self.embedder.as_ref());
         stream::iter(parts.into_iter().map(Ok)).boxed_local()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use futures::executor::block_on;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::port::ExcerptText;
+
+    fn document(excerpts: &[(&str, &str)]) -> DocumentText {
+        let excerpt = |(heading, text): &(&str, &str)| ExcerptText {
+            text: (*text).into(),
+            headings: [(*heading).into()].into(),
+            fence: None,
+        };
+        DocumentText {
+            source: "a.md".into(),
+            title: "A".into(),
+            text: excerpts.iter().map(|(_, text)| *text).collect::<String>().into(),
+            excerpts: excerpts.iter().map(excerpt).collect(),
+        }
+    }
+
+    fn read_of(excerpts: &[(&str, &str)]) -> Reading {
+        let reader = ExtractiveReader::default();
+        block_on(reader.read(document(excerpts), Rc::new(|_, _| ()))).unwrap()
+    }
+
+    #[test]
+    fn names_come_with_what_says_most_of_them_and_with_their_company() {
+        let reading = read_of(&[
+            (
+                "Queue",
+                "Calls pass the **Request Queue**. The `Request Queue` is a list of waiting calls.",
+            ),
+            ("Queue", "The request queue bounds `limits.queue`. See the **Request Queue**."),
+            (
+                "Vectors",
+                "A `VectorIndex` holds vectors.\n\n```js\nnew VectorIndex(dimensions)\n```",
+            ),
+        ]);
+        let first = &reading.excerpts[0];
+        assert_eq!(first.summary, "Queue");
+        let queue = first.entities.iter().find(|entity| entity.name == "Request Queue").unwrap();
+        assert_eq!(queue.description, "The Request Queue is a list of waiting calls.");
+        let [one] = &reading.excerpts[1].relationships[..] else {
+            panic!("{:?}", reading.excerpts[1])
+        };
+        assert_eq!(
+            one.description,
+            "\"limits.queue\" co-occurs with \"Request Queue\": The request queue bounds limits.queue."
+        );
+        assert_eq!(one.keywords, "Queue");
+        assert!((1.0..=10.0).contains(&one.weight));
+        assert_eq!(reading.excerpts[2].entities[0].category, "code");
+        assert!(reading.keywords.contains(&"Vectors".to_owned()));
+    }
+
+    #[test]
+    fn other_scripts_have_names_as_well() {
+        let names = |text: &str| {
+            let reading = read_of(&[("", text)]);
+            reading.excerpts[0]
+                .entities
+                .iter()
+                .map(|entity| entity.name.clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            names("これは**検索拡張生成**です。データベースを使う。"),
+            ["データベース", "検索拡張生成"]
+        );
+        assert_eq!(
+            names("Роман «Анна Каренина» написал Лев Толстой."),
+            ["Анна Каренина", "Лев Толстой"]
+        );
+        assert_eq!(names("这里的《知识图谱》由`petgraph`保存。"), ["petgraph", "知识图谱"]);
+    }
+
+    #[test]
+    fn a_follow_up_keeps_the_words_it_follows() {
+        let turn = |role, text: &str| Turn { role, text: text.into() };
+        let history = [turn(Role::User, "What is the queue?"), turn(Role::Assistant, "A list.")];
+        let reader = ExtractiveReader::default();
+        let standalone = block_on(reader.standalone("Is it bounded?", &history)).unwrap();
+        assert_eq!(standalone, "What is the queue? Is it bounded?");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_and_promises_are_kept(
+            texts in prop::collection::vec(r"([A-Z][a-z]{1,3}|[a-z]{1,3}|`[a-z_]{1,4}`|\*\*|# |```\n|[.:「」界ア]| |\n){0,40}", 0..5)
+        ) {
+            let excerpts: Vec<(&str, &str)> = texts.iter().map(|text| ("Heading", text.as_str())).collect();
+            let reading = read_of(&excerpts);
+            prop_assert_eq!(reading.excerpts.len(), excerpts.len());
+            for excerpt in &reading.excerpts {
+                let mut names: Vec<&str> = excerpt.entities.iter().map(|entity| entity.name.as_str()).collect();
+                for one in &excerpt.relationships {
+                    prop_assert!(one.source != one.target);
+                    prop_assert!(names.contains(&one.source.as_str()) && names.contains(&one.target.as_str()));
+                }
+                names.sort_unstable();
+                let count = names.len();
+                names.dedup();
+                prop_assert_eq!(names.len(), count);
+            }
+        }
     }
 }

@@ -340,7 +340,7 @@ mod tests {
             found(
                 "Use Apache Lucene and a WAL. Robust Stores differ; each store is fast. So it is OK."
             ),
-            [("Apache Lucene".into(), Capitals), ("WAL".into(), Capitals),]
+            [("Apache Lucene".into(), Capitals), ("WAL".into(), Capitals), ("OK".into(), Capitals)]
         );
         assert_eq!(
             found("東京の「知識グラフ」とデータベース"),

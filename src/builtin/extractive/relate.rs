@@ -2,15 +2,6 @@
 
 use std::collections::BTreeMap;
 
-/// A pair of entities, the lesser index first, with how surely they belong together.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Pair {
-    pub(super) first: usize,
-    pub(super) second: usize,
-    /// −2 log λ.
-    pub(super) likelihood: f64,
-}
-
 /// The value that chance exceeds once in a thousand times (χ², one degree of freedom).
 const SIGNIFICANT: f64 = 10.83;
 
@@ -18,8 +9,9 @@ const SIGNIFICANT: f64 = 10.83;
 /// Without them nothing in a short note could be told from chance.
 const ELSEWHERE: usize = 400;
 
-/// The significant pairs among the entities of each passage, the surest first.
-pub(super) fn pairs(passages: &[Vec<usize>]) -> Vec<Pair> {
+/// The significant pairs among the entities of each passage, the lesser index first, with how surely
+/// they belong together.
+pub(super) fn pairs(passages: &[Vec<usize>]) -> BTreeMap<(usize, usize), f64> {
     let mut single: BTreeMap<usize, usize> = BTreeMap::new();
     let mut joint: BTreeMap<(usize, usize), usize> = BTreeMap::new();
     for passage in passages {
@@ -31,15 +23,10 @@ pub(super) fn pairs(passages: &[Vec<usize>]) -> Vec<Pair> {
         }
     }
     let total = passages.len() + ELSEWHERE;
-    let pair = |((first, second), both)| {
-        let likelihood = log_likelihood(both, single[&first], single[&second], total);
-        (likelihood >= SIGNIFICANT).then_some(Pair { first, second, likelihood })
-    };
-    let mut pairs: Vec<Pair> = joint.into_iter().filter_map(pair).collect();
-    pairs.sort_by(|a, b| {
-        b.likelihood.total_cmp(&a.likelihood).then((a.first, a.second).cmp(&(b.first, b.second)))
-    });
-    pairs
+    let likelihoods = joint
+        .into_iter()
+        .map(|(pair, both)| (pair, log_likelihood(both, single[&pair.0], single[&pair.1], total)));
+    likelihoods.filter(|&(_, likelihood)| likelihood >= SIGNIFICANT).collect()
 }
 
 /// The log-likelihood ratio of two events that happen together in `both` of `total` passages, and
@@ -86,9 +73,7 @@ mod tests {
         let mut passages = vec![vec![0, 1], vec![0, 1, 2], vec![0, 1], vec![2, 3]];
         passages.extend(vec![vec![2]; 60]);
         passages.extend(vec![vec![3]; 60]);
-        let found: Vec<(usize, usize)> =
-            pairs(&passages).iter().map(|pair| (pair.first, pair.second)).collect();
-        assert_eq!(found, [(0, 1)]);
+        assert_eq!(pairs(&passages).into_keys().collect::<Vec<_>>(), [(0, 1)]);
     }
 
     proptest! {
