@@ -123,13 +123,8 @@ fn entities_are_mostly_those_of_a_language_model() {
         edges.len(),
         right_pairs as f64 / pairs.len() as f64
     );
-    if std::env::var("SHOW").is_ok() {
-        for (name, categories) in found.iter().filter(|(name, _)| !known.contains(*name)) {
-            println!("    wrong {name} {categories:?}");
-        }
-    }
-    assert!(precision >= 0.65, "precision {precision}");
-    assert!(recall >= 0.40, "recall {recall}");
+    assert!(precision >= 0.70, "precision {precision}");
+    assert!(recall >= 0.45, "recall {recall}");
 }
 
 /// Letters and figures alone: white space and markdown do not count.
@@ -246,13 +241,6 @@ fn three_sentences_hold_the_passage() {
                     let answer = (1..=3)
                         .fold(answer, |text, number| text.replace(&format!("[{number}]"), ""));
                     right += usize::from(bare(&answer).contains(&bare(passage)));
-                    if std::env::var("SHOW").is_ok()
-                        && size == 300
-                        && limit == 10
-                        && !bare(&answer).contains(&bare(passage))
-                    {
-                        println!("Q {question}\n  want {passage}\n  got {answer}\n");
-                    }
                 }
                 let share = right as f64 / answerable as f64;
                 println!(

@@ -129,8 +129,7 @@ impl Steps {
     }
 }
 
-fn gather(mut finished: Vec<(usize, Read)>) -> Result<Reading> {
-    finished.sort_unstable_by_key(|(index, _)| *index);
+fn gather(finished: Vec<(usize, Read)>) -> Result<Reading> {
     let unreadable = || {
         Error::provider(
             "the language model's answer holds no records of entities in a known form; use a model that follows \
@@ -140,8 +139,12 @@ fn gather(mut finished: Vec<(usize, Read)>) -> Result<Reading> {
     if !finished.is_empty() && finished.iter().all(|(_, read)| read.extraction.is_none()) {
         return Err(unreadable());
     }
+    let mut in_order: Vec<Option<Read>> = finished.iter().map(|_| None).collect();
+    for (index, read) in finished {
+        in_order[index] = Some(read);
+    }
     let mut reading = Reading::default();
-    for (_, read) in finished {
+    for read in in_order.into_iter().flatten() {
         let mut degraded: Vec<Error> = read.degraded.into_iter().collect();
         if read.extraction.is_none() {
             degraded.push(unreadable());

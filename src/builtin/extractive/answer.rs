@@ -22,6 +22,13 @@ const RELEVANCE: f64 = 0.75;
 /// How much the embedding counts beside the words of the question.
 const MEANING: f64 = 0.3;
 
+/// How much less each further excerpt counts, in the order of retrieval, which may know more than
+/// words.
+const RANK: f64 = 0.05;
+
+/// Longer code is cut to so many lines.
+const MAX_LINES: usize = 16;
+
 /// Saturation and length normalisation of BM25.
 const K1: f64 = 1.2;
 const B: f64 = 0.75;
@@ -61,7 +68,7 @@ pub(super) fn answer(
 
 fn quote(sentence: &Sentence, number: usize) -> String {
     if sentence.kind == SentenceKind::Code {
-        return format!("```\n{}\n```\n[{number}]", sentence.text);
+        return format!("{}\n[{number}]", fenced_code(&sentence.text));
     }
     // Marks that the document itself carries would pass for ours.
     let mut unmarked = Citations::new(0);
@@ -75,6 +82,15 @@ fn quote(sentence: &Sentence, number: usize) -> String {
         })
         .collect();
     format!("> {} [{number}]", text.replace('\n', "\n> "))
+}
+
+fn fenced_code(code: &str) -> String {
+    let lines: Vec<&str> = code.lines().take(MAX_LINES).collect();
+    let cut = if code.lines().count() > MAX_LINES { "\n…" } else { "" };
+    // Longer than any run of backticks inside.
+    let fence = (3..).map(|length| "`".repeat(length)).find(|fence| !code.contains(fence.as_str()));
+    let fence = fence.unwrap_or_default();
+    format!("{fence}\n{}{cut}\n{fence}", lines.join("\n"))
 }
 
 fn passages(context: &Context, embedder: Option<&StaticEmbedder>) -> Vec<Passage> {
@@ -166,7 +182,7 @@ fn relevance(
             let count = passage.terms.get(term)?;
             Some(rarity.get(term.as_str())? * count * (K1 + 1.0) / (count + norm))
         };
-        asked.keys().filter_map(score).sum::<f64>()
+        asked.keys().filter_map(score).sum::<f64>() / (1.0 + RANK * passage.excerpt as f64)
     };
     let scores: Vec<f64> = passages.iter().map(lexical).collect();
     let best = scores.iter().copied().fold(f64::MIN_POSITIVE, f64::max);

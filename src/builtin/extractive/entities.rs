@@ -61,10 +61,17 @@ impl Document {
     }
 
     fn strongest(&self, mut entities: Vec<usize>) -> Vec<usize> {
-        entities.sort_unstable_by_key(|&entity| (self.entities[entity].evidence, entity));
-        entities.dedup();
-        entities.truncate(MAX_ENTITIES);
         entities.sort_unstable();
+        entities.dedup();
+        if entities.len() > MAX_ENTITIES {
+            let of = |evidence| {
+                entities.iter().copied().filter(move |&one| self.entities[one].evidence == evidence)
+            };
+            let mut kept: Vec<usize> =
+                Evidence::ALL.into_iter().flat_map(of).take(MAX_ENTITIES).collect();
+            kept.sort_unstable();
+            return kept;
+        }
         entities
     }
 
@@ -169,11 +176,11 @@ impl<'e> Index<'e> {
             if entity.name.contains(text::is_unspaced) {
                 unspaced.push(index);
             } else {
-                by_first.entry(&entity.key[0]).or_default().push(index);
+                let names = by_first.entry(&entity.key[0]).or_default();
+                let longer =
+                    names.partition_point(|&other| entities[other].key.len() >= entity.key.len());
+                names.insert(longer, index);
             }
-        }
-        for names in by_first.values_mut() {
-            names.sort_by_key(|&index| (std::cmp::Reverse(entities[index].key.len()), index));
         }
         Index { entities, by_first, unspaced }
     }

@@ -102,9 +102,17 @@ fn surest(
         .flat_map(|(at, &first)| entities[at + 1..].iter().map(move |&second| (first, second)));
     let mut found: Vec<_> =
         every.filter_map(|pair| Some((pair, *likelihoods.get(&pair)?))).collect();
-    found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    found.truncate(MAX_RELATIONSHIPS);
-    found
+    let mut surest = Vec::new();
+    // A few of a few hundred: one by one they cost less than a sort, in code above all.
+    while surest.len() < MAX_RELATIONSHIPS && !found.is_empty() {
+        let by_worth = |a: &usize, b: &usize| {
+            let (a, b) = (found[*a], found[*b]);
+            a.1.total_cmp(&b.1).then(b.0.cmp(&a.0))
+        };
+        let best = (0..found.len()).max_by(by_worth).unwrap_or_default();
+        surest.push(found.swap_remove(best));
+    }
+    surest
 }
 
 fn read_entity(document: &Document, index: usize, entity: usize) -> ReadEntity {
@@ -157,25 +165,26 @@ fn read_pair(
 /// Its headings, then its most frequent names.
 fn document_keywords(text: &DocumentText, document: &Document) -> Vec<String> {
     let mut keywords: Vec<String> = Vec::new();
-    let mut push = |keyword: &str| {
-        if keywords.len() < MAX_KEYWORDS
-            && !keyword.is_empty()
-            && !keywords.iter().any(|known| known == keyword)
-        {
+    let push = |keyword: &str, keywords: &mut Vec<String>| {
+        if !keyword.is_empty() && !keywords.iter().any(|known| known == keyword) {
             keywords.push(keyword.to_owned());
         }
     };
-    text.excerpts
-        .iter()
-        .filter_map(|excerpt| excerpt.headings.last())
-        .take(MAX_KEYWORDS / 2)
-        .for_each(|one| push(one));
+    for heading in text.excerpts.iter().filter_map(|excerpt| excerpt.headings.last()) {
+        if keywords.len() < MAX_KEYWORDS / 2 {
+            push(heading, &mut keywords);
+        }
+    }
     let mut counts = vec![0usize; document.entities.len()];
     let mentioned = (0..text.excerpts.len()).flat_map(|index| document.statements(index));
     mentioned.flat_map(|(_, mentions)| mentions).for_each(|&entity| counts[entity] += 1);
-    let mut frequent: Vec<usize> = (0..counts.len()).collect();
-    frequent.sort_by_key(|&entity| (std::cmp::Reverse(counts[entity]), entity));
-    frequent.into_iter().for_each(|entity| push(&document.entities[entity].name));
+    while keywords.len() < MAX_KEYWORDS {
+        // Of equals the first: `rev`, because `max_by_key` gives the last.
+        let most = (0..counts.len()).rev().max_by_key(|&entity| counts[entity]);
+        let Some(entity) = most.filter(|&entity| counts[entity] > 0) else { break };
+        counts[entity] = 0;
+        push(&document.entities[entity].name, &mut keywords);
+    }
     keywords
 }
 
@@ -284,7 +293,9 @@ mod tests {
         );
         assert_eq!(one.keywords, "Queue");
         assert!((1.0..=10.0).contains(&one.weight));
-        assert_eq!(reading.excerpts[2].entities[0].category, "code");
+        let index = reading.excerpts[2].entities.iter().find(|entity| entity.name == "VectorIndex");
+        assert_eq!(index.unwrap().category, "code");
+        assert_eq!(index.unwrap().description, "A VectorIndex holds vectors.");
         assert!(reading.keywords.contains(&"Vectors".to_owned()));
     }
 

@@ -34,6 +34,17 @@ pub(super) enum Evidence {
 }
 
 impl Evidence {
+    /// Every reason, the strongest first.
+    pub(super) const ALL: [Evidence; 7] = [
+        Evidence::Code,
+        Evidence::Heading,
+        Evidence::Strong,
+        Evidence::Quoted,
+        Evidence::Capitals,
+        Evidence::Definition,
+        Evidence::Repeated,
+    ];
+
     /// The kind of thing, as far as typography tells it.
     pub(super) fn category(self) -> &'static str {
         match self {

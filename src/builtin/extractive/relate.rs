@@ -12,29 +12,29 @@ const ELSEWHERE: usize = 400;
 /// The significant pairs among the entities of each passage, the lesser index first, with how surely
 /// they belong together.
 pub(super) fn pairs(passages: &[Vec<usize>]) -> BTreeMap<(usize, usize), f64> {
-    let mut single: BTreeMap<usize, usize> = BTreeMap::new();
-    let mut joint: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+    let mut single: BTreeMap<usize, f64> = BTreeMap::new();
+    let mut joint: BTreeMap<(usize, usize), f64> = BTreeMap::new();
     for passage in passages {
         for (at, &first) in passage.iter().enumerate() {
-            *single.entry(first).or_default() += 1;
+            *single.entry(first).or_default() += 1.0;
             for &second in &passage[at + 1..] {
-                *joint.entry((first, second)).or_default() += 1;
+                *joint.entry((first, second)).or_default() += 1.0;
             }
         }
     }
-    let total = passages.len() + ELSEWHERE;
-    let likelihoods = joint
-        .into_iter()
-        .map(|(pair, both)| (pair, log_likelihood(both, single[&pair.0], single[&pair.1], total)));
-    likelihoods.filter(|&(_, likelihood)| likelihood >= SIGNIFICANT).collect()
+    let total = (passages.len() + ELSEWHERE) as f64;
+    joint.retain(|(first, second), value| {
+        *value = log_likelihood(*value, single[first], single[second], total);
+        *value >= SIGNIFICANT
+    });
+    joint
 }
 
 /// The log-likelihood ratio of two events that happen together in `both` of `total` passages, and
 /// each by itself in `first` and `second`. 0 where they come together no more than chance has them.
 ///
 /// T. Dunning, "Accurate Methods for the Statistics of Surprise and Coincidence", 1993.
-fn log_likelihood(both: usize, first: usize, second: usize, total: usize) -> f64 {
-    let [both, first, second, total] = [both, first, second, total].map(|count| count as f64);
+fn log_likelihood(both: f64, first: f64, second: f64, total: f64) -> f64 {
     if both * total <= first * second {
         return 0.0;
     }
@@ -61,11 +61,11 @@ mod tests {
     #[test]
     fn the_ratio_is_dunnings() {
         // "the swiss" in his table 2: k(AB) = 110, k(A~B) = 2442, k(~AB) = 111, k(~A~B) = 29114.
-        assert!(
-            (log_likelihood(110, 110 + 2442, 110 + 111, 110 + 2442 + 111 + 29114) - 270.72).abs()
-                < 0.01
-        );
-        assert_eq!(log_likelihood(1, 10, 10, 100), 0.0);
+        let [both, only_first, only_second, neither] = [110.0, 2442.0, 111.0, 29114.0];
+        let total = both + only_first + only_second + neither;
+        let found = log_likelihood(both, both + only_first, both + only_second, total);
+        assert!((found - 270.72).abs() < 0.01, "{found}");
+        assert_eq!(log_likelihood(1.0, 10.0, 10.0, 100.0), 0.0);
     }
 
     #[test]
@@ -79,11 +79,12 @@ mod tests {
     proptest! {
         #[test]
         fn a_likelihood_is_a_number_and_has_no_direction(
-            both in 0usize..20, only_first in 0usize..20, only_second in 0usize..20, neither in 0usize..200
+            both in 0u8..20, only_first in 0u8..20, only_second in 0u8..20, neither in 0u8..200
         ) {
+            let [both, only_first, only_second, neither] = [both, only_first, only_second, neither].map(f64::from);
             let (first, second) = (both + only_first, both + only_second);
             let total = both + only_first + only_second + neither;
-            prop_assume!(first > 0 && second > 0);
+            prop_assume!(first > 0.0 && second > 0.0);
             let value = log_likelihood(both, first, second, total);
             prop_assert!(value.is_finite() && value > -1e-9);
             prop_assert!((value - log_likelihood(both, second, first, total)).abs() < 1e-9);
