@@ -16,6 +16,9 @@ use crate::{
 /// Entities of one excerpt beyond this many are left out, those with the weakest reasons first.
 const MAX_ENTITIES: usize = 32;
 
+/// Entities of one excerpt beyond this many are left out, those with the weakest reasons first.
+const MAX_ENTITIES: usize = 32;
+
 /// Words that come together at least so often are a term.
 const REPEATED: usize = 3;
 

@@ -9,6 +9,8 @@ mod sentences;
 
 use std::collections::BTreeMap;
 
+use std::collections::BTreeMap;
+
 use futures::{
     FutureExt, StreamExt,
     future::{self, LocalBoxFuture},
