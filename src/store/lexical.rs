@@ -78,21 +78,33 @@ impl LexicalIndex {
     /// Indexes the fields under a slot, in place of what was there.
     pub fn insert(&mut self, slot: u32, fields: &[Field<'_>]) {
         self.remove(slot);
-        let frequencies = self.frequencies(fields);
+        self.revise(slot, &[], fields);
+    }
+
+    /// Exchanges some fields of an entry for others, at the cost of those alone. `gone` must be fields
+    /// that the entry has; without them this adds to the entry, or makes it.
+    pub fn revise(&mut self, slot: u32, gone: &[Field<'_>], come: &[Field<'_>]) {
+        let changes = self.changes(gone, come);
         let place = slot as usize;
         if self.entries.len() <= place {
             self.entries.resize_with(place + 1, || None);
             self.lengths.resize(place + 1, 0);
         }
-        let mut length = 0u32;
-        for &(term, frequency) in &frequencies {
-            self.terms[term as usize].postings.insert(slot, frequency);
-            length = length.saturating_add(frequency);
+        let entry = self.entries[place].take();
+        self.count += usize::from(entry.is_none());
+        let mut ids = entry.unwrap_or_default().into_vec();
+        for (id, change) in changes {
+            self.lengths[place] = self.lengths[place].wrapping_add_signed(change);
+            self.total_length = self.total_length.wrapping_add_signed(i64::from(change));
+            let frequency = self.terms[id as usize].postings.change(slot, change);
+            match ids.binary_search(&id) {
+                Ok(at) if frequency == 0 => drop(ids.remove(at)),
+                Err(at) if frequency > 0 => ids.insert(at, id),
+                _ => {}
+            }
+            self.forget_if_unused(id);
         }
-        self.entries[place] = Some(frequencies.iter().map(|&(term, _)| term).collect());
-        self.lengths[place] = length;
-        self.total_length += u64::from(length);
-        self.count += 1;
+        self.entries[place] = Some(ids.into_boxed_slice());
     }
 
     /// Forgets what is indexed under a slot, if anything.
@@ -101,12 +113,8 @@ impl LexicalIndex {
             return;
         };
         for &term in &entry {
-            let postings = &mut self.terms[term as usize].postings;
-            postings.remove(slot);
-            if postings.is_empty() {
-                let term = self.terms.remove(term as usize);
-                self.ids.remove(&term.text);
-            }
+            self.terms[term as usize].postings.remove(slot);
+            self.forget_if_unused(term);
         }
         let length = std::mem::take(&mut self.lengths[slot as usize]);
         self.total_length -= u64::from(length);
@@ -187,21 +195,35 @@ impl LexicalIndex {
         terms
     }
 
-    /// The distinct terms with their weighted frequencies, by ascending id.
-    fn frequencies(&mut self, fields: &[Field<'_>]) -> Vec<(u32, u32)> {
-        let mut all: Vec<(u32, u32)> = vec![];
-        for field in fields.iter().filter(|field| field.weight > 0) {
-            all.extend(terms(field.text).into_iter().map(|t| (self.id(t.text), field.weight)));
+    /// By how much the frequency of each term changes, by ascending id; terms that stay as they are
+    /// left out.
+    fn changes(&mut self, gone: &[Field<'_>], come: &[Field<'_>]) -> Vec<(u32, i32)> {
+        let mut all: Vec<(u32, i32)> = vec![];
+        for (fields, sign) in [(gone, -1), (come, 1)] {
+            for field in fields {
+                let weight = sign * field.weight as i32;
+                all.extend(terms(field.text).into_iter().map(|term| (self.id(term.text), weight)));
+            }
         }
         all.sort_unstable();
         all.dedup_by(|next, kept| {
             let same = next.0 == kept.0;
             if same {
-                kept.1 = kept.1.saturating_add(next.1);
+                kept.1 += next.1;
             }
             same
         });
-        all
+        let (changed, unchanged) = all.into_iter().partition(|(_, change)| *change != 0);
+        let unchanged: Vec<(u32, i32)> = unchanged;
+        unchanged.into_iter().for_each(|(id, _)| self.forget_if_unused(id));
+        changed
+    }
+
+    fn forget_if_unused(&mut self, id: u32) {
+        if self.terms[id as usize].postings.is_empty() {
+            let term = self.terms.remove(id as usize);
+            self.ids.remove(&term.text);
+        }
     }
 
     fn id(&mut self, text: String) -> u32 {
@@ -330,6 +352,12 @@ mod tests {
                     index.remove(*slot);
                     plain.remove(slot);
                 }
+            }
+            // Exchange every entry's text for its heading and back.
+            for (slot, (heading, text)) in &plain {
+                let [gone, come] = [text, heading].map(|text| [Field::new(text)]);
+                index.revise(*slot, &gone, &come);
+                index.revise(*slot, &come, &gone);
             }
             // The same entries, inserted once, in the other order and under other slots.
             let mut fresh = LexicalIndex::new();

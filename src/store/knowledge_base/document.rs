@@ -14,6 +14,8 @@ use crate::{
 pub(super) struct Document {
     /// A small number, unique among the documents that are there. It orders nothing.
     pub(super) slot: usize,
+    /// The contribution's, here too because ordering the places of a hub reads it over and over.
+    source: Rc<str>,
     pub(super) contribution: Rc<Contribution>,
     /// How many entities it describes, and pairs of them it relates, names of one form being one.
     pub(super) entities: usize,
@@ -43,7 +45,7 @@ impl Ord for Place {
         if Rc::ptr_eq(&self.document, &other.document) {
             return self.index.cmp(&other.index);
         }
-        let source = self.contribution().source.cmp(&other.contribution().source);
+        let source = self.document.source.cmp(&other.document.source);
         source.then(self.index.cmp(&other.index))
     }
 }
@@ -239,7 +241,13 @@ impl Document {
                 },
             )
             .collect();
-        Document { slot, contribution, entities: entities.len(), relationships: related.len() }
+        Document {
+            slot,
+            source: contribution.source.clone(),
+            contribution,
+            entities: entities.len(),
+            relationships: related.len(),
+        }
     }
 
     /// An estimate of the bytes held.

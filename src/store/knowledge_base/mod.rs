@@ -1,3 +1,5 @@
+//! Documents, excerpts, entities and relationships: what changes them and what can be asked of them.
+
 mod canonical;
 mod change;
 mod document;

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     record::UnitVector,
-    store::{Field, Graph, Match, MergeRules, mentions::Mentions},
+    store::{Field, Graph, LexicalIndex, Match, MergeRules, mentions::Mentions},
 };
 
 /// The descriptions that count, the first distinct ones.
@@ -50,9 +50,8 @@ pub(super) struct Relationship {
     indexed: Indexed,
 }
 
-/// The texts that a thing is indexed by. They seldom change when a document is updated or something
-/// that is mentioned often is mentioned once more, and to compare them is far cheaper than to index
-/// them again.
+/// The texts that a thing is indexed by, so that only those which come and go are indexed, and not all
+/// descriptions of a thing again with each of its mentions.
 type Indexed = Box<[Rc<str>]>;
 
 impl Network {
@@ -233,21 +232,18 @@ impl Network {
         let slot = node.index() as u32;
         self.entities.vectors.insert(slot, &self.entity_vector(node));
         let texts = self.entity_texts(node);
-        if texts != self.graph.weight(node).indexed {
-            self.entities.lexical.insert(slot, &fields(&texts));
-        }
-        // Equal texts may belong to a document that has left; let go of those.
-        self.graph.weight_mut(node).indexed = texts;
+        let old = mem::replace(&mut self.graph.weight_mut(node).indexed, texts);
+        let texts = &self.graph.weight(node).indexed;
+        revise(&mut self.entities.lexical, slot, &old, texts);
     }
 
     fn index_relationship(&mut self, edge: EdgeIndex) {
         let slot = edge.index() as u32;
         self.relationships.vectors.insert(slot, &self.relationship_vector(edge));
         let texts = self.relationship_texts(edge);
-        if texts != self.graph.edge_weight(edge).indexed {
-            self.relationships.lexical.insert(slot, &fields(&texts));
-        }
-        self.graph.edge_weight_mut(edge).indexed = texts;
+        let old = mem::replace(&mut self.graph.edge_weight_mut(edge).indexed, texts);
+        let texts = &self.graph.edge_weight(edge).indexed;
+        revise(&mut self.relationships.lexical, slot, &old, texts);
     }
 
     /// What an entity is found by: its name, what was merged into it, its descriptions.
@@ -289,6 +285,21 @@ impl Ends {
     }
 }
 
-fn fields(texts: &Indexed) -> Vec<Field<'_>> {
+/// Lets an entry follow its texts, at the cost of those that came and went.
+fn revise(index: &mut LexicalIndex, slot: u32, old: &Indexed, new: &Indexed) {
+    let mut come: Vec<&Rc<str>> = new.iter().collect();
+    let mut gone: Vec<&Rc<str>> = vec![];
+    for text in old {
+        match come.iter().position(|other| *other == text) {
+            Some(at) => drop(come.swap_remove(at)),
+            None => gone.push(text),
+        }
+    }
+    if !(come.is_empty() && gone.is_empty()) {
+        index.revise(slot, &fields(&gone), &fields(&come));
+    }
+}
+
+fn fields<'a>(texts: &[&'a Rc<str>]) -> Vec<Field<'a>> {
     texts.iter().map(|text| Field::new(text)).collect()
 }
