@@ -6,7 +6,7 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use futures::{StreamExt, stream::LocalBoxStream};
+use futures::{FutureExt, StreamExt, future::LocalBoxFuture, stream::LocalBoxStream};
 use js_sys::{Function, Promise};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
@@ -20,10 +20,12 @@ use crate::{
 
 /// A promise of what the work gives.
 fn promise<T: Serialize>(work: impl Future<Output = Result<T>> + 'static) -> Promise {
-    future_to_promise(async move {
-        let value = work.await.map_err(|error| error_to_js(&error))?;
-        to_js(&value).map_err(|error| error_to_js(&error))
-    })
+    settling(async move { to_js(&work.await?) }.boxed_local())
+}
+
+/// Of one type, so that what a promise needs around its work is compiled once and not for each call.
+fn settling(work: LocalBoxFuture<'static, Result<JsValue>>) -> Promise {
+    future_to_promise(async move { work.await.map_err(|error| error_to_js(&error)) })
 }
 
 /// A promise of work that can be cancelled by `options.signal`.
@@ -48,14 +50,12 @@ pub struct Core(Engine);
 impl Core {
     /// Opens; resolves to a `Core`.
     pub fn open(options: JsValue, emit: Function) -> Promise {
-        future_to_promise(async move {
+        let opened = async move {
             let listener = Rc::new(move |notice| tell(&emit, &notice));
-            let opened = async {
-                let (ports, options) = arguments::open_options(&options, listener).await?;
-                Engine::open(ports, options).await
-            };
-            opened.await.map(|engine| Core(engine).into()).map_err(|error| error_to_js(&error))
-        })
+            let (ports, options) = arguments::open_options(&options, listener).await?;
+            Ok(Core(Engine::open(ports, options).await?).into())
+        };
+        settling(opened.boxed_local())
     }
 
     /// See `SmolRag.ingest`.

@@ -6,12 +6,14 @@
 //! | [`text`] | excerpts, terms, sentences, token estimates, in any script |
 //! | [`store`] | graph, vectors, lexical index; the knowledge base as a fold over contributions |
 //! | [`port`] | the traits that a host implements: models, storage, clock |
+//! | [`order`] | sorts, sorted maps and sets, in little code |
 //! | [`prompt`] | what is said to a language model, and how its answer is read |
 //! | [`builtin`] | the models that need no key, storage in memory |
 //! | [`engine`] | order, limits and cancellation of calls; ingest, retrieval, answers |
 
 pub mod builtin;
 pub mod engine;
+pub mod order;
 pub mod port;
 pub mod prompt;
 pub mod record;

@@ -2,21 +2,25 @@
 // manifest completed from pkg.json. Prints the size of the wasm and fails past the budget.
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const pkg = join(root, "pkg");
+const cargoHome = process.env.CARGO_HOME ?? join(homedir(), ".cargo");
 const run = (command, ...args) => execFileSync(command, args, { cwd: root, stdio: "inherit" });
 
 function compileCore() {
-  run("cargo", "build", "--quiet", "--release", "--lib", "--target", "wasm32-unknown-unknown");
+  run("cargo", "build", "--quiet", "--release", "--package", "smolrag", "--lib", "--target", "wasm32-unknown-unknown",
+    // Panics name the files they come from: those of dependencies without the builder's home directory.
+    "--config", `target.wasm32-unknown-unknown.rustflags = ["--remap-path-prefix=${cargoHome}/registry/src="]`);
   const built = join(process.env.CARGO_TARGET_DIR, "wasm32-unknown-unknown/release/smolrag.wasm");
   run("wasm-bindgen", built, "--target", "web", "--out-dir", join(pkg, "wasm"), "--out-name", "smolrag");
   const wasm = join(pkg, "wasm/smolrag_bg.wasm");
   // The features are those that rustc emits; wasm-opt must be told of each.
-  run("wasm-opt", "-O3", "--enable-simd", "--enable-bulk-memory", "--enable-nontrapping-float-to-int",
+  run("wasm-opt", "-Oz", "--enable-simd", "--enable-bulk-memory", "--enable-nontrapping-float-to-int",
     "--enable-sign-ext", "--enable-mutable-globals", "--enable-reference-types", "--enable-multivalue",
     wasm, "-o", wasm);
   return wasm;

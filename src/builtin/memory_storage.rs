@@ -1,15 +1,11 @@
 //! Storage that lasts as long as its instance.
 
-use std::{
-    cell::RefCell,
-    collections::BTreeMap,
-    ops::Bound::{Excluded, Unbounded},
-    rc::Rc,
-};
+use std::{cell::RefCell, rc::Rc};
 
 use futures::future::{LocalBoxFuture, ready};
 
 use crate::{
+    order::OrderedMap,
     port::{Changes, Epoch, Row, Storage, Table},
     record::{Code, Error, Result},
 };
@@ -23,7 +19,7 @@ pub struct MemoryStorage {
 #[derive(Debug, Default)]
 struct Rows {
     epoch: Epoch,
-    tables: BTreeMap<Table, BTreeMap<String, Vec<u8>>>,
+    tables: OrderedMap<Table, OrderedMap<String, Vec<u8>>>,
 }
 
 impl MemoryStorage {
@@ -45,13 +41,9 @@ impl Storage for MemoryStorage {
         limit: usize,
     ) -> LocalBoxFuture<'static, Result<Vec<Row>>> {
         let rows = self.rows.borrow();
-        let from = after.map_or(Unbounded, Excluded);
         let found = rows.tables.get(table).map_or_else(Vec::new, |table| {
-            table
-                .range((from, Unbounded))
-                .take(limit)
-                .map(|(key, bytes)| (key.clone(), bytes.clone()))
-                .collect()
+            let rows = after.map_or_else(|| table.iter(), |key| table.after(&key));
+            rows.take(limit).map(|(key, bytes)| (key.clone(), bytes.clone())).collect()
         });
         Box::pin(ready(Ok(found)))
     }
@@ -63,10 +55,10 @@ impl Storage for MemoryStorage {
             return Box::pin(ready(Err(Error::new(Code::StorageConflict, message))));
         }
         for (table, key) in changes.deletes {
-            rows.tables.entry(table).or_default().remove(&key);
+            rows.tables.get_or_default(table).remove(&key);
         }
         for (table, key, bytes) in changes.puts {
-            rows.tables.entry(table).or_default().insert(key, bytes);
+            rows.tables.get_or_default(table).insert(key, bytes);
         }
         rows.epoch += 1;
         Box::pin(ready(Ok(rows.epoch)))

@@ -8,6 +8,7 @@
 use std::ops::Range;
 
 use hashbrown::HashTable;
+use smolrag_kernels::add_scaled;
 
 use crate::record::{Error, Result};
 
@@ -146,9 +147,7 @@ impl Table {
         let row = row as usize;
         let scale = self.scale(row);
         let from = self.rows + row * self.dimensions;
-        for (sum, &code) in sum.iter_mut().zip(&self.bytes[from..from + self.dimensions]) {
-            *sum += scale * f32::from(code as i8);
-        }
+        add_scaled(sum, scale, &self.bytes[from..from + self.dimensions]);
     }
 }
 

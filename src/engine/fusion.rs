@@ -1,6 +1,6 @@
 //! One ranking from several.
 
-use std::collections::BTreeMap;
+use crate::order::{OrderedMap, sort_by};
 
 /// Damps the first ranks, so that no one list decides alone.
 const DAMPING: f64 = 60.0;
@@ -13,15 +13,15 @@ const DAMPING: f64 = 60.0;
 pub fn fuse<'a, Id: Ord + Clone + 'a>(
     lists: impl IntoIterator<Item = (f64, &'a [Id])>,
 ) -> Vec<(Id, f64)> {
-    let mut scores: BTreeMap<&Id, f64> = BTreeMap::new();
+    let mut scores: OrderedMap<&Id, f64> = OrderedMap::new();
     for (weight, list) in lists {
         for (index, id) in list.iter().enumerate() {
-            *scores.entry(id).or_default() += weight / (DAMPING + 1.0 + index as f64);
+            *scores.get_or_default(id) += weight / (DAMPING + 1.0 + index as f64);
         }
     }
     let mut fused: Vec<_> = scores.into_iter().map(|(id, score)| (id.clone(), score)).collect();
     // Stable: equal scores stay in the order of their ids.
-    fused.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+    sort_by(&mut fused, |(_, a), (_, b)| b.total_cmp(a));
     fused
 }
 

@@ -1,6 +1,6 @@
 //! Documents in: split, read, embed, commit.
 
-use std::{collections::BTreeSet, rc::Rc};
+use std::rc::Rc;
 
 use futures::StreamExt;
 use serde::Serialize;
@@ -13,6 +13,7 @@ use super::{
     signal::Signal,
 };
 use crate::{
+    order::{OrderedSet, sort_by_key},
     port::{DocumentText, ExcerptReading, ExcerptText, Reading},
     record::{
         Contribution, EntityMention, Error, Excerpt, Metadata, MetadataValue, Position,
@@ -117,7 +118,7 @@ impl Engine {
     }
 
     fn check_documents(&self, documents: &[DocumentInput]) -> Result<()> {
-        let mut sources = BTreeSet::new();
+        let mut sources = OrderedSet::new();
         for DocumentInput { source, text, metadata } in documents {
             check_name("source", source)?;
             if !sources.insert(source) {
@@ -182,7 +183,7 @@ fn report(
     outcomes: Vec<Result<(usize, Result<Outcome>)>>,
 ) -> Result<IngestReport> {
     let mut outcomes = outcomes.into_iter().collect::<Result<Vec<_>>>()?;
-    outcomes.sort_by_key(|(position, _)| *position);
+    sort_by_key(&mut outcomes, |(position, _)| *position);
     let mut report = IngestReport::default();
     for (position, outcome) in outcomes {
         let source = documents[position].source.clone();

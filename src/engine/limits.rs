@@ -2,14 +2,13 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
     future::Future,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker},
 };
 
-use crate::port::Clock;
+use crate::{order::OrderedMap, port::Clock};
 
 /// Whom a permit is for. Callers take turns; the order of one caller's own requests is kept.
 pub type Caller = u64;
@@ -26,9 +25,9 @@ pub struct Semaphore(Rc<RefCell<Lines>>);
 /// empty; every caller with a line has a turn, but for the one that was served last.
 struct Lines {
     free: usize,
-    lines: BTreeMap<Caller, Line>,
+    lines: OrderedMap<Caller, Line>,
     /// The callers in the order of their turns.
-    turns: BTreeMap<u64, Caller>,
+    turns: OrderedMap<u64, Caller>,
     /// Goes behind the others only when the next one is chosen, and so behind those who came since.
     served: Option<Caller>,
     waiting: usize,
@@ -38,7 +37,7 @@ struct Lines {
 /// The requests of one caller that wait, in the order they were made.
 struct Line {
     turn: u64,
-    requests: BTreeMap<u64, Option<Waker>>,
+    requests: OrderedMap<u64, Option<Waker>>,
 }
 
 impl Semaphore {
@@ -46,8 +45,8 @@ impl Semaphore {
     pub fn new(permits: usize) -> Self {
         Semaphore(Rc::new(RefCell::new(Lines {
             free: permits.max(1),
-            lines: BTreeMap::new(),
-            turns: BTreeMap::new(),
+            lines: OrderedMap::new(),
+            turns: OrderedMap::new(),
             served: None,
             waiting: 0,
             next: 0,
@@ -80,9 +79,9 @@ impl Lines {
         }
         self.next += 1;
         let (number, turns) = (self.next, &mut self.turns);
-        let line = self.lines.entry(caller).or_insert_with(|| {
+        let line = self.lines.get_or_insert_with(caller, || {
             turns.insert(number, caller);
-            Line { turn: number, requests: BTreeMap::new() }
+            Line { turn: number, requests: OrderedMap::new() }
         });
         line.requests.insert(number, None);
         self.waiting += 1;

@@ -10,12 +10,13 @@
 //! A commit is one transaction that fails if somebody else has committed since: the instance then
 //! follows what they changed, and tries again.
 
-use std::{collections::BTreeSet, rc::Rc};
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
 use super::instance::{Engine, Notice};
 use crate::{
+    order::OrderedSet,
     port::{Changes, Epoch, Table},
     record::{
         Code, Contribution, Error, Result,
@@ -215,7 +216,7 @@ impl Engine {
                 changed.documents.extend(documents);
                 changed.rules |= rules;
             }
-            for source in BTreeSet::from_iter(changed.documents) {
+            for source in OrderedSet::from_iter(changed.documents).into_items() {
                 self.apply_document(&source, self.row(&source).await?.as_deref())?;
             }
             if changed.rules {

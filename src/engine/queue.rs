@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::VecDeque,
     future::Future,
     pin::Pin,
     rc::Rc,
@@ -17,7 +17,10 @@ use super::{
     schedule::{Schedule, Target},
     signal::{Event, Signal, Wait},
 };
-use crate::record::{Code, Error, Result};
+use crate::{
+    order::{OrderedMap, OrderedSet},
+    record::{Code, Error, Result},
+};
 
 /// What a queue lets through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +70,7 @@ struct Shared {
 struct State {
     schedule: Schedule<(Rc<Call>, usize)>,
     /// Every call that has not ended, by its order.
-    calls: BTreeMap<u64, Rc<Call>>,
+    calls: OrderedMap<u64, Rc<Call>>,
     next_order: u64,
     /// Writes of which no unit has started yet.
     waiting_writes: usize,
@@ -143,7 +146,7 @@ impl Queue {
             commits: Semaphore::new(1),
             state: RefCell::new(State {
                 schedule: Schedule::new(limits.writers),
-                calls: BTreeMap::new(),
+                calls: OrderedMap::new(),
                 next_order: 0,
                 waiting_writes: 0,
                 closing: false,
@@ -364,7 +367,7 @@ pub struct Reading {
 pub struct Writes {
     place: Rc<Place>,
     /// Not handed out yet.
-    units: BTreeSet<u64>,
+    units: OrderedSet<u64>,
     cancelled: Wait<Error>,
 }
 
@@ -376,7 +379,7 @@ impl Writes {
     }
 
     fn give_up(&mut self) {
-        self.place.queue.end(std::mem::take(&mut self.units));
+        self.place.queue.end(std::mem::take(&mut self.units).into_items());
     }
 }
 

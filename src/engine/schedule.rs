@@ -1,12 +1,11 @@
 //! Which write may start next. Pure data: nothing here waits, so that it can be held against a
 //! plain oracle.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-};
+use std::rc::Rc;
 
 use hashbrown::HashMap;
+
+use crate::order::{OrderedMap, OrderedSet};
 
 /// No unit starts while one that is so many places before it still waits: what bounds how many
 /// later ones may pass a unit that waits for its source.
@@ -33,14 +32,14 @@ pub(super) struct Schedule<T> {
     concurrency: usize,
     running: usize,
     next: u64,
-    units: BTreeMap<u64, (Target, T)>,
-    waiting: BTreeSet<u64>,
+    units: OrderedMap<u64, (Target, T)>,
+    waiting: OrderedSet<u64>,
     /// The units of each source. Only the first one may run.
-    lines: HashMap<Rc<str>, BTreeSet<u64>>,
+    lines: HashMap<Rc<str>, OrderedSet<u64>>,
     /// Those that wait and are the first of their source.
-    ready: BTreeSet<u64>,
+    ready: OrderedSet<u64>,
     /// The units on everything, waiting or running.
-    barriers: BTreeSet<u64>,
+    barriers: OrderedSet<u64>,
 }
 
 impl<T> Schedule<T> {
@@ -49,11 +48,11 @@ impl<T> Schedule<T> {
             concurrency: concurrency.max(1),
             running: 0,
             next: 0,
-            units: BTreeMap::new(),
-            waiting: BTreeSet::new(),
+            units: OrderedMap::new(),
+            waiting: OrderedSet::new(),
             lines: HashMap::new(),
-            ready: BTreeSet::new(),
-            barriers: BTreeSet::new(),
+            ready: OrderedSet::new(),
+            barriers: OrderedSet::new(),
         }
     }
 

@@ -9,10 +9,7 @@
 //! | `hybrid_kg` | both | both | both |
 //! | `mix` | both | both | both, and those similar to the question |
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-};
+use std::rc::Rc;
 
 use super::{
     browse::joined,
@@ -20,6 +17,7 @@ use super::{
     retrieve::{Found, FoundEntity, FoundExcerpt, FoundRelationship, RetrieveOptions},
 };
 use crate::{
+    order::{OrderedMap, OrderedSet, sort_by},
     port::Mode,
     record::{Filter, UnitVector},
     store::{EntityRef, ExcerptRef, KnowledgeBase, PlaceRef, Query, RelationshipRef},
@@ -89,7 +87,7 @@ impl<'a> Search<'a> {
 
     /// Entities near the keywords, and the relationships around them.
     fn local(&self, keywords: &[Probe]) -> Neighbourhood<'a> {
-        let mut by_key = BTreeMap::new();
+        let mut by_key = OrderedMap::new();
         let ranked = self.ranked(keywords, |query| {
             let hits = self.knowledge.search_entities(query, MOST, &self.options.filter);
             hits.into_iter()
@@ -107,7 +105,7 @@ impl<'a> Search<'a> {
 
     /// Relationships near the keywords, and their ends.
     fn global(&self, keywords: &[Probe]) -> Neighbourhood<'a> {
-        let mut by_key = BTreeMap::new();
+        let mut by_key = OrderedMap::new();
         let ranked = self.ranked(keywords, |query| {
             let hits = self.knowledge.search_relationships(query, MOST, &self.options.filter);
             hits.into_iter()
@@ -120,7 +118,7 @@ impl<'a> Search<'a> {
         let relationships: Vec<_> =
             ranked.into_iter().map(|(key, score)| (by_key[&key], score)).collect();
         let mut entities = Vec::new();
-        let mut seen = BTreeSet::new();
+        let mut seen = OrderedSet::new();
         for &(relationship, score) in &relationships {
             let (one, other) = relationship.ends();
             let admitted = [one, other].into_iter().filter(|end| self.admits(end.places()));
@@ -154,11 +152,11 @@ impl<'a> Search<'a> {
 
     /// The relationships of the entities: those of well-connected ends first, then the heavier.
     fn around(&self, entities: &[(EntityRef<'a>, f64)]) -> Vec<(RelationshipRef<'a>, f64)> {
-        let mut found = BTreeMap::new();
+        let mut found = OrderedMap::new();
         for &(entity, score) in entities {
             for relationship in entity.relationships() {
                 let best: &mut (RelationshipRef<'a>, f64) =
-                    found.entry(edge_key(relationship)).or_insert((relationship, score));
+                    found.get_or_insert_with(edge_key(relationship), || (relationship, score));
                 best.1 = best.1.max(score);
             }
         }
@@ -166,7 +164,7 @@ impl<'a> Search<'a> {
             .into_values()
             .filter(|(relationship, _)| self.admits(relationship.places()))
             .collect();
-        found.sort_by(|(a, _), (b, _)| {
+        sort_by(&mut found, |(a, _), (b, _)| {
             b.degree().cmp(&a.degree()).then(b.weight().total_cmp(&a.weight()))
         });
         let mut left = AROUND_TOKENS.min(self.options.max_tokens);
@@ -188,7 +186,7 @@ impl<'a> Search<'a> {
         if !matches!(mode, Mode::Standard | Mode::Mix) && !from_graph.is_empty() {
             // What the graph found, in the order of its bearing on the question. Where it found
             // nothing (a few short documents relate little), what is similar stands in.
-            let known: BTreeSet<_> = from_graph.iter().collect();
+            let known: OrderedSet<_> = from_graph.iter().collect();
             lexical.retain(|id| known.contains(id));
             similar.retain(|id| known.contains(id));
         }
@@ -213,11 +211,11 @@ impl<'a> Search<'a> {
     /// The excerpts that mention what was found, those that mention the most of it first. What is
     /// mentioned everywhere says little about any one excerpt.
     fn excerpts_of(&self, graph: &Neighbourhood<'a>) -> Vec<Rc<str>> {
-        let mut scores: BTreeMap<Rc<str>, f64> = BTreeMap::new();
+        let mut scores: OrderedMap<Rc<str>, f64> = OrderedMap::new();
         let mut add = |places: Vec<PlaceRef<'a>>, score: f64| {
             let share = score / (places.len() as f64).sqrt();
             for place in places {
-                *scores.entry(place.excerpt().id.clone()).or_default() += share;
+                *scores.get_or_default(place.excerpt().id.clone()) += share;
             }
         };
         match self.options.mode {
@@ -234,7 +232,7 @@ impl<'a> Search<'a> {
             }),
         }
         let mut ranked: Vec<_> = scores.into_iter().collect();
-        ranked.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+        sort_by(&mut ranked, |(_, a), (_, b)| b.total_cmp(a));
         ranked.into_iter().map(|(id, _)| id).collect()
     }
 
@@ -323,7 +321,7 @@ fn alternate<T: Copy, K: Ord>(
     other: Vec<(T, f64)>,
     key: impl Fn(&T) -> K,
 ) -> Vec<(T, f64)> {
-    let mut seen = BTreeSet::new();
+    let mut seen = OrderedSet::new();
     let longest = one.len().max(other.len());
     let turns = (0..longest).flat_map(|turn| [one.get(turn), other.get(turn)]).flatten();
     turns.filter(|(item, _)| seen.insert(key(item))).copied().collect()

@@ -2,7 +2,6 @@
 
 use std::{
     cell::RefCell,
-    collections::BTreeMap,
     future::Future,
     pin::Pin,
     rc::Rc,
@@ -12,6 +11,7 @@ use std::{
 use futures::future::{Either, select};
 
 use crate::{
+    order::OrderedMap,
     port::Clock,
     record::{Error, Result},
 };
@@ -22,7 +22,7 @@ pub struct Event<T>(Rc<RefCell<Happening<T>>>);
 struct Happening<T> {
     value: Option<T>,
     /// By the number of the [`Wait`], so that a dropped one is forgotten at once.
-    wakers: BTreeMap<u64, Waker>,
+    wakers: OrderedMap<u64, Waker>,
     next: u64,
 }
 
@@ -34,7 +34,7 @@ impl<T> Clone for Event<T> {
 
 impl<T> Default for Event<T> {
     fn default() -> Self {
-        Event(Rc::new(RefCell::new(Happening { value: None, wakers: BTreeMap::new(), next: 0 })))
+        Event(Rc::new(RefCell::new(Happening { value: None, wakers: OrderedMap::new(), next: 0 })))
     }
 }
 

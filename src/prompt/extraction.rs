@@ -4,6 +4,7 @@ use super::{
     Options,
     fence::{MATERIAL, fenced},
     json::{self, Value},
+    number::parse_number,
     passage::Passage,
     tuples::{self, Kind, clean},
 };
@@ -372,10 +373,10 @@ fn parse_weight(text: &str) -> Option<f64> {
         return Some(*weight);
     }
     let (figure, scale) = match text.split_once('/').or_else(|| text.split_once(" out of ")) {
-        Some((figure, whole)) => (figure, 10.0 / whole.trim().parse::<f64>().ok()?),
+        Some((figure, whole)) => (figure, 10.0 / parse_number(whole.trim())?),
         None => text.strip_suffix('%').map_or((text, 1.0), |figure| (figure, 0.1)),
     };
-    let weight = figure.trim().replace(',', ".").parse::<f64>().ok()? * scale;
+    let weight = parse_number(&figure.trim().replace(',', "."))? * scale;
     weight.is_finite().then_some(weight.max(0.0))
 }
 

@@ -2,6 +2,8 @@
 //! breaks inside strings, comments, and cut off at any point. A strict parser would refuse most of
 //! what is worth saving, so this one never refuses: it gives what it could read.
 
+use super::number::parse_number;
+
 /// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value {
@@ -232,8 +234,8 @@ impl Parser<'_> {
             "true" => Value::Flag(true),
             "false" => Value::Flag(false),
             "null" | "None" | "" => Value::Null,
-            word => match word.parse::<f64>() {
-                Ok(number) if number.is_finite() => Value::Number(number),
+            word => match parse_number(word) {
+                Some(number) if number.is_finite() => Value::Number(number),
                 _ => Value::Text(word.to_owned()),
             },
         }

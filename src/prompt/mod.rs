@@ -11,6 +11,7 @@ mod extraction;
 mod fence;
 mod json;
 mod keywords;
+mod number;
 mod passage;
 mod reader;
 mod standalone;

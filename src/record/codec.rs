@@ -6,14 +6,18 @@
 
 use std::rc::Rc;
 
+use crc::{CRC_32_ISO_HDLC, Crc};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     Code, Contribution, EntityMention, Error, Excerpt, Metadata, MetadataValue, Position,
     RelationshipMention, Result, UnitVector, Weight, excerpt_id,
 };
+use crate::order::sort;
 
 const FORMAT: u8 = 1;
+
+static CHECKSUM: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
 /// What comes first in a document's payload. The source text follows, then the vectors of excerpts,
 /// entity mentions and relationship mentions, in this order, as 16-bit integers in little endian.
@@ -81,14 +85,14 @@ pub fn decode<T: DeserializeOwned>(name: &str, record: &[u8]) -> Result<T> {
 }
 
 fn seal(mut record: Vec<u8>) -> Vec<u8> {
-    let checksum = crc32fast::hash(&record);
+    let checksum = CHECKSUM.checksum(&record);
     record.extend_from_slice(&checksum.to_le_bytes());
     record
 }
 
 fn open<'a>(name: &str, record: &'a [u8]) -> Result<&'a [u8]> {
     let (body, checksum) = record.split_last_chunk::<4>().ok_or_else(|| damaged(name))?;
-    if crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
+    if CHECKSUM.checksum(body) != u32::from_le_bytes(*checksum) {
         return Err(damaged(name));
     }
     match body.split_first() {
@@ -282,7 +286,7 @@ struct ByteOffsets(Vec<(u32, u32)>);
 impl ByteOffsets {
     fn of(text: &str, wanted: impl Iterator<Item = u32>) -> Self {
         let mut wanted: Vec<u32> = wanted.collect();
-        wanted.sort_unstable();
+        sort(&mut wanted);
         wanted.dedup();
         let mut found = Vec::with_capacity(wanted.len());
         let mut next = wanted.into_iter().peekable();

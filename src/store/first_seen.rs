@@ -1,11 +1,9 @@
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-};
+use std::{cmp::Reverse, rc::Rc};
 
 use hashbrown::HashMap;
 use slab::Slab;
+
+use crate::order::{OrderedMap, OrderedSet};
 
 /// An ordered multiset of texts: each occurrence has a unique key, and the order of the keys is the
 /// order in which a reader meets them.
@@ -18,11 +16,11 @@ pub(super) struct FirstSeen<K> {
     texts: Slab<Text>,
     /// Every occurrence under its text's id. No key is ever `None`, which sorts first and so marks
     /// where the range of an id begins.
-    occurrences: BTreeSet<(usize, Option<K>)>,
+    occurrences: OrderedSet<(usize, Option<K>)>,
     /// Text ids by the key of their first occurrence.
-    by_first: BTreeMap<K, usize>,
+    by_first: OrderedMap<K, usize>,
     /// Texts, as the keys of their first occurrences, the most frequent first.
-    by_count: BTreeSet<(Reverse<usize>, K)>,
+    by_count: OrderedSet<(Reverse<usize>, K)>,
 }
 
 struct Text {
@@ -35,9 +33,9 @@ impl<K: Ord + Clone> FirstSeen<K> {
         FirstSeen {
             ids: HashMap::new(),
             texts: Slab::new(),
-            occurrences: BTreeSet::new(),
-            by_first: BTreeMap::new(),
-            by_count: BTreeSet::new(),
+            occurrences: OrderedSet::new(),
+            by_first: OrderedMap::new(),
+            by_count: OrderedSet::new(),
         }
     }
 
@@ -86,7 +84,7 @@ impl<K: Ord + Clone> FirstSeen<K> {
     pub(super) fn bytes(&self) -> usize {
         let word = size_of::<usize>();
         let key = size_of::<K>();
-        // B-trees are on average two thirds full.
+        // Blocks that grow in the middle are on average two thirds full.
         let trees = self.occurrences.len() * (key + word)
             + self.by_first.len() * (key + word)
             + self.by_count.len() * (key + word);
@@ -94,7 +92,7 @@ impl<K: Ord + Clone> FirstSeen<K> {
     }
 
     fn first(&self, id: usize) -> Option<&K> {
-        let (found, key) = self.occurrences.range((id, None)..).next()?;
+        let (found, key) = self.occurrences.first_from(&(id, None))?;
         key.as_ref().filter(|_| *found == id)
     }
 
@@ -115,6 +113,8 @@ impl<K: Ord + Clone> FirstSeen<K> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::{collection::vec, prelude::*};
 
     use super::*;

@@ -6,6 +6,8 @@ use petgraph::{
     visit::EdgeRef,
 };
 
+use crate::order::sort_by_key;
+
 /// An undirected graph whose nodes are known by key, on petgraph's.
 ///
 /// Adds to it what a store needs: a node by its key and an edge by its ends in O(1), degrees in O(1),
@@ -138,7 +140,7 @@ impl<N, E> Graph<N, E> {
     /// The nodes at the other end of a node's edges, by key.
     pub fn neighbours(&self, node: NodeIndex) -> Vec<NodeIndex> {
         let mut found: Vec<NodeIndex> = self.graph.neighbors(node).collect();
-        found.sort_unstable_by_key(|&neighbour| self.key(neighbour));
+        sort_by_key(&mut found, |&neighbour| self.key(neighbour));
         found
     }
 
@@ -146,21 +148,21 @@ impl<N, E> Graph<N, E> {
     pub fn edges_of(&self, node: NodeIndex) -> Vec<EdgeIndex> {
         let mut found: Vec<(NodeIndex, EdgeIndex)> =
             self.graph.edges(node).map(|edge| (edge.target(), edge.id())).collect();
-        found.sort_unstable_by_key(|&(other, _)| self.key(other));
+        sort_by_key(&mut found, |&(other, _)| self.key(other));
         found.into_iter().map(|(_, edge)| edge).collect()
     }
 
     /// All nodes, by key.
     pub fn nodes(&self) -> Vec<NodeIndex> {
         let mut all: Vec<NodeIndex> = self.graph.node_indices().collect();
-        all.sort_unstable_by_key(|&node| self.key(node));
+        sort_by_key(&mut all, |&node| self.key(node));
         all
     }
 
     /// All edges, by the keys of their ends.
     pub fn edges(&self) -> Vec<EdgeIndex> {
         let mut all: Vec<EdgeIndex> = self.graph.edge_indices().collect();
-        all.sort_unstable_by_key(|&edge| self.edge_key(edge));
+        sort_by_key(&mut all, |&edge| self.edge_key(edge));
         all
     }
 
@@ -215,7 +217,7 @@ impl<N, E> Graph<N, E> {
             })
             .map(|edge| edge.id())
             .collect();
-        found.sort_unstable_by_key(|&edge| self.edge_key(edge));
+        sort_by_key(&mut found, |&edge| self.edge_key(edge));
         found
     }
 
@@ -261,11 +263,11 @@ impl<N, E> Graph<N, E> {
                 group.extend(self.graph.neighbors(node).filter(|&next| seen.insert(next)));
                 at += 1;
             }
-            group.sort_unstable_by_key(|&node| self.key(node));
+            sort_by_key(&mut group, |&node| self.key(node));
             found.push(group);
         }
         // Stable: the groups were found by their first keys.
-        found.sort_by_key(|group| Reverse(group.len()));
+        sort_by_key(&mut found, |group| Reverse(group.len()));
         found
     }
 
@@ -283,11 +285,8 @@ impl<N, E> Graph<N, E> {
 
     fn best_connected(&self, mut nodes: Vec<NodeIndex>, limit: usize) -> Vec<NodeIndex> {
         let rank = |&node: &NodeIndex| (Reverse(self.degree(node)), self.key(node));
-        if limit < nodes.len() && limit > 0 {
-            nodes.select_nth_unstable_by_key(limit - 1, rank);
-        }
+        sort_by_key(&mut nodes, rank);
         nodes.truncate(limit);
-        nodes.sort_unstable_by_key(rank);
         nodes
     }
 }

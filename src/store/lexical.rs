@@ -5,7 +5,10 @@ use super::{
     postings::Postings,
     top::{Match, TopK},
 };
-use crate::text::{self, is_stopword, terms};
+use crate::{
+    order::sort,
+    text::{self, is_stopword, terms},
+};
 
 /// One part of an entry, for example its heading.
 #[derive(Clone, Copy, Debug)]
@@ -173,7 +176,7 @@ impl LexicalIndex {
     pub fn document_frequencies(&self) -> Vec<(&str, usize)> {
         let mut all: Vec<(&str, usize)> =
             self.terms.iter().map(|(_, term)| (&*term.text, term.postings.len())).collect();
-        all.sort_unstable();
+        sort(&mut all);
         all
     }
 
@@ -191,7 +194,7 @@ impl LexicalIndex {
             .map(|&id| &self.terms[id as usize])
             .filter_map(|term| Some((&*term.text, term.postings.frequency(slot)?)))
             .collect();
-        terms.sort_unstable();
+        sort(&mut terms);
         terms
     }
 
@@ -205,7 +208,7 @@ impl LexicalIndex {
                 all.extend(terms(field.text).into_iter().map(|term| (self.id(term.text), weight)));
             }
         }
-        all.sort_unstable();
+        sort(&mut all);
         all.dedup_by(|next, kept| {
             let same = next.0 == kept.0;
             if same {
@@ -240,7 +243,7 @@ impl LexicalIndex {
     /// terms' texts, so that it rounds the same whatever the query's order and the index's history.
     fn scores(&self, query: &str) -> Vec<f32> {
         let mut wanted = wanted(query);
-        wanted.sort_unstable();
+        sort(&mut wanted);
         let mut scores = vec![0.0; self.entries.len()];
         for same in wanted.chunk_by(|a, b| a == b) {
             if let Some(&id) = self.ids.get(same[0].as_str()) {

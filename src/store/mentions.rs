@@ -1,9 +1,12 @@
 //! What the mentions of one thing add up to.
 
-use std::{cmp::Reverse, collections::BTreeSet, rc::Rc};
+use std::{cmp::Reverse, rc::Rc};
 
 use super::first_seen::FirstSeen;
-use crate::record::UnitVector;
+use crate::{
+    order::{OrderedSet, sort_by_key},
+    record::UnitVector,
+};
 
 /// One mention of a thing. Mentions are ordered as a reader of all documents meets them.
 pub(super) trait Mention: Ord + Clone {
@@ -34,7 +37,7 @@ pub(super) enum Mentions<M> {
 const FEW: usize = 8;
 
 pub(super) struct Sum<M> {
-    all: BTreeSet<M>,
+    all: OrderedSet<M>,
     columns: Vec<FirstSeen<M>>,
     vector: Vec<i64>,
     weight: u64,
@@ -76,7 +79,7 @@ impl<M: Mention> Mentions<M> {
             Mentions::Many(sum) => {
                 sum.remove(mention);
                 if sum.all.len() <= FEW {
-                    *self = Mentions::Few(std::mem::take(&mut sum.all).into_iter().collect());
+                    *self = Mentions::Few(std::mem::take(&mut sum.all).into_items().collect());
                 }
             }
         }
@@ -97,7 +100,7 @@ impl<M: Mention> Mentions<M> {
     pub(super) fn iter(&self) -> impl Iterator<Item = &M> {
         let (few, many) = match self {
             Mentions::Few(list) => (Some(list), None),
-            Mentions::Many(sum) => (None, Some(&sum.all)),
+            Mentions::Many(sum) => (None, Some(sum.all.iter())),
         };
         few.into_iter().flatten().chain(many.into_iter().flatten())
     }
@@ -123,7 +126,7 @@ impl<M: Mention> Mentions<M> {
         match self {
             Mentions::Few(_) => {
                 let mut found = self.counts(column);
-                found.sort_by_key(|(_, count)| Reverse(*count));
+                sort_by_key(&mut found, |(_, count)| Reverse(*count));
                 found.into_iter().map(|(text, _)| text).collect()
             }
             Mentions::Many(sum) => sum.columns[column].ranked().collect(),
@@ -191,7 +194,7 @@ impl<M: Mention> Mentions<M> {
 impl<M: Mention> Sum<M> {
     fn new() -> Self {
         let columns = (0..M::COLUMNS).map(|_| FirstSeen::new()).collect();
-        Sum { all: BTreeSet::new(), columns, vector: vec![], weight: 0 }
+        Sum { all: OrderedSet::new(), columns, vector: vec![], weight: 0 }
     }
 
     fn insert(&mut self, mention: M) {

@@ -1,7 +1,10 @@
-use std::{collections::BTreeMap, rc::Rc};
+use std::rc::Rc;
 
 use super::names::entity_key;
-use crate::record::{Error, Result};
+use crate::{
+    order::OrderedMap,
+    record::{Error, Result},
+};
 
 /// Which names are one entity: by the form of the names, and by what the user has merged.
 ///
@@ -17,9 +20,9 @@ use crate::record::{Error, Result};
 pub struct MergeRules {
     resolve: bool,
     /// By the target's key.
-    rules: BTreeMap<Rc<str>, Rule>,
+    rules: OrderedMap<Rc<str>, Rule>,
     /// The key that each merged key stands directly under.
-    parents: BTreeMap<Rc<str>, Rc<str>>,
+    parents: OrderedMap<Rc<str>, Rc<str>>,
 }
 
 /// Names that are to be one with another.
@@ -28,26 +31,26 @@ struct Rule {
     /// The target as last written.
     into: Rc<str>,
     /// The names as first written, by key.
-    names: BTreeMap<Rc<str>, Rc<str>>,
+    names: OrderedMap<Rc<str>, Rc<str>>,
 }
 
 impl MergeRules {
     /// No merges. With `resolve`, names with the same [`entity_key`] are one; without, names are one
     /// only if they are equal but for the white space around them.
     pub fn new(resolve: bool) -> Self {
-        MergeRules { resolve, rules: BTreeMap::new(), parents: BTreeMap::new() }
+        MergeRules { resolve, rules: OrderedMap::new(), parents: OrderedMap::new() }
     }
 
     /// Makes the names one with `into`, by which the entity is called from then on. Names that are one
     /// with it already are passed over. Refuses with `invalid-argument`, and then changes nothing.
     pub fn merge<S: AsRef<str>>(&mut self, names: &[S], into: &str) -> Result<()> {
         let target = self.visible_key(into)?;
-        let mut joining: BTreeMap<Rc<str>, Rc<str>> = BTreeMap::new();
+        let mut joining: OrderedMap<Rc<str>, Rc<str>> = OrderedMap::new();
         for name in names {
             let name = name.as_ref().trim();
             let key = self.visible_key(name)?;
             if key != target && self.may_join(&key, name, &target, into)? {
-                joining.entry(key).or_insert_with(|| name.into());
+                joining.get_or_insert_with(key, || name.into());
             }
         }
         if joining.is_empty() && !self.rules.contains_key(&target) {
@@ -56,8 +59,8 @@ impl MergeRules {
         for key in joining.keys() {
             self.parents.insert(key.clone(), target.clone());
         }
-        let empty = || Rule { into: "".into(), names: BTreeMap::new() };
-        let rule = self.rules.entry(target).or_insert_with(empty);
+        let empty = || Rule { into: "".into(), names: OrderedMap::new() };
+        let rule = self.rules.get_or_insert_with(target, empty);
         rule.into = into.trim().into();
         rule.names.extend(joining);
         Ok(())

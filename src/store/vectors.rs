@@ -1,3 +1,5 @@
+use smolrag_kernels::dot;
+
 use super::top::{Match, TopK};
 use crate::record::UnitVector;
 
@@ -89,6 +91,9 @@ impl VectorIndex {
         let mut slots = self.slots.iter();
         for block in &self.blocks {
             for (row, &slot) in block.chunks_exact(self.dimensions).zip(&mut slots) {
+                // It fits 32 bits: by Cauchy and Schwarz no partial sum of the products of two unit
+                // vectors exceeds the product of their lengths, 32767² and a little for rounding,
+                // half of `i32::MAX`.
                 top.offer(i64::from(dot(row, query.raw())), slot, &admit);
             }
         }
@@ -155,15 +160,6 @@ impl VectorIndex {
             }
         }
     }
-}
-
-/// The dot product, in multiples of 1/32767².
-///
-/// It fits 32 bits: by Cauchy and Schwarz no partial sum of the products of two unit vectors exceeds
-/// the product of their lengths, 32767² and a little for rounding, half of `i32::MAX`. `wrapping_add`
-/// spares the overflow check, so that this compiles to multiply-and-add of eight components at once.
-fn dot(a: &[i16], b: &[i16]) -> i32 {
-    a.iter().zip(b).fold(0, |sum: i32, (&a, &b)| sum.wrapping_add(i32::from(a) * i32::from(b)))
 }
 
 #[cfg(test)]

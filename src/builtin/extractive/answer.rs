@@ -1,10 +1,9 @@
 //! The sentences of the context that bear most on a question.
 
-use std::collections::BTreeMap;
-
 use super::sentences::{Sentence, SentenceKind, sentences};
 use crate::{
     builtin::StaticEmbedder,
+    order::OrderedMap,
     port::{AnswerPart, AnswerRequest, Context, NOTHING_FOUND},
     prompt::Citations,
     text::{self, is_stopword},
@@ -34,7 +33,7 @@ const B: f64 = 0.75;
 struct Passage {
     excerpt: usize,
     sentence: Sentence,
-    terms: BTreeMap<String, f64>,
+    terms: OrderedMap<String, f64>,
     length: f64,
     vector: Vec<f32>,
 }
@@ -110,11 +109,11 @@ fn passages(context: &Context, embedder: Option<&StaticEmbedder>) -> Vec<Passage
 }
 
 /// How often each term occurs; stopwords count for nothing.
-fn counted(text: &str) -> BTreeMap<String, f64> {
-    let mut counts = BTreeMap::new();
+fn counted(text: &str) -> OrderedMap<String, f64> {
+    let mut counts = OrderedMap::new();
     for term in text::terms(text) {
         if !is_stopword(&text[term.at]) {
-            *counts.entry(term.text).or_insert(0.0) += 1.0;
+            *counts.get_or_insert_with(term.text, || 0.0) += 1.0;
         }
     }
     counts
@@ -150,10 +149,10 @@ fn choose<'p>(
 }
 
 /// The inverse document frequency of each term, over the sentences.
-fn rarity(passages: &[Passage]) -> BTreeMap<&str, f64> {
-    let mut counts: BTreeMap<&str, f64> = BTreeMap::new();
+fn rarity(passages: &[Passage]) -> OrderedMap<&str, f64> {
+    let mut counts: OrderedMap<&str, f64> = OrderedMap::new();
     for term in passages.iter().flat_map(|passage| passage.terms.keys()) {
-        *counts.entry(term).or_default() += 1.0;
+        *counts.get_or_default(term) += 1.0;
     }
     let total = passages.len() as f64;
     counts
@@ -167,7 +166,7 @@ fn rarity(passages: &[Passage]) -> BTreeMap<&str, f64> {
 fn relevance(
     question: &str,
     passages: &[Passage],
-    rarity: &BTreeMap<&str, f64>,
+    rarity: &OrderedMap<&str, f64>,
     embedder: Option<&StaticEmbedder>,
 ) -> Vec<f64> {
     let asked = counted(question);
@@ -189,7 +188,7 @@ fn relevance(
 }
 
 /// The cosine of the terms weighted by rarity, or that of the embeddings if it is greater.
-fn likeness(a: &Passage, b: &Passage, rarity: &BTreeMap<&str, f64>) -> f64 {
+fn likeness(a: &Passage, b: &Passage, rarity: &OrderedMap<&str, f64>) -> f64 {
     let weight = |term: &str, passage: &Passage| {
         rarity.get(term).zip(passage.terms.get(term)).map_or(0.0, |(rarity, count)| rarity * count)
     };

@@ -1,7 +1,5 @@
 //! The entities of a document, and which of its sentences speak of them.
 
-use std::collections::BTreeMap;
-
 use hashbrown::HashMap;
 
 use super::{
@@ -9,12 +7,10 @@ use super::{
     sentences::{Sentence, SentenceKind, sentences},
 };
 use crate::{
+    order::{OrderedMap, sort},
     port::DocumentText,
     text::{self, is_stopword},
 };
-
-/// Entities of one excerpt beyond this many are left out, those with the weakest reasons first.
-const MAX_ENTITIES: usize = 32;
 
 /// Entities of one excerpt beyond this many are left out, those with the weakest reasons first.
 const MAX_ENTITIES: usize = 32;
@@ -66,7 +62,7 @@ impl Document {
     }
 
     fn strongest(&self, mut entities: Vec<usize>) -> Vec<usize> {
-        entities.sort_unstable();
+        sort(&mut entities);
         entities.dedup();
         if entities.len() > MAX_ENTITIES {
             let of = |evidence| {
@@ -74,7 +70,7 @@ impl Document {
             };
             let mut kept: Vec<usize> =
                 Evidence::ALL.into_iter().flat_map(of).take(MAX_ENTITIES).collect();
-            kept.sort_unstable();
+            sort(&mut kept);
             return kept;
         }
         entities
@@ -121,18 +117,19 @@ fn entities(document: &DocumentText, sentences: &[Vec<Sentence>]) -> Vec<Entity>
 
 /// One entity for all spellings of a name.
 fn merge(found: Vec<Candidate>) -> Vec<Entity> {
-    let mut spellings: BTreeMap<Vec<String>, BTreeMap<String, (usize, Evidence)>> = BTreeMap::new();
+    let mut spellings: OrderedMap<Vec<String>, OrderedMap<String, (usize, Evidence)>> =
+        OrderedMap::new();
     for Candidate { name, evidence } in found {
         let key = key(&name);
         if key.is_empty() {
             continue;
         }
         let (count, strongest) =
-            spellings.entry(key).or_default().entry(name).or_insert((0, evidence));
+            spellings.get_or_default(key).get_or_insert_with(name, || (0, evidence));
         *count += 1;
         *strongest = evidence.min(*strongest);
     }
-    let entity = |(key, spellings): (Vec<String>, BTreeMap<String, (usize, Evidence)>)| {
+    let entity = |(key, spellings): (Vec<String>, OrderedMap<String, (usize, Evidence)>)| {
         let evidence = spellings.values().map(|&(_, evidence)| evidence).min()?;
         // The first in order wins a tie.
         let (name, _) = spellings.into_iter().rev().max_by_key(|&(_, (count, _))| count)?;
@@ -143,7 +140,7 @@ fn merge(found: Vec<Candidate>) -> Vec<Entity> {
 
 /// Pairs of words, neither a stopword, that come together repeatedly in prose.
 fn repeated(sentences: &[Vec<Sentence>]) -> Vec<Candidate> {
-    let mut counts: BTreeMap<Vec<String>, (usize, String)> = BTreeMap::new();
+    let mut counts: OrderedMap<Vec<String>, (usize, String)> = OrderedMap::new();
     let prose = sentences.iter().flatten().filter(|sentence| sentence.kind == SentenceKind::Prose);
     for sentence in prose {
         let words = text::words(&sentence.text);
@@ -156,7 +153,7 @@ fn repeated(sentences: &[Vec<Sentence>]) -> Vec<Candidate> {
                     && word.chars().all(char::is_alphabetic)
             };
             if &sentence.text[from + first.len()..at] == " " && plain(first) && plain(second) {
-                counts.entry(key(together)).or_insert_with(|| (0, together.to_owned())).0 += 1;
+                counts.get_or_insert_with(key(together), || (0, together.to_owned())).0 += 1;
             }
         }
     }
@@ -206,7 +203,7 @@ impl<'e> Index<'e> {
             at += longest.map_or(1, |index| self.entities[index].key.len());
             found.extend(longest);
         }
-        found.sort_unstable();
+        sort(&mut found);
         found.dedup();
         found
     }

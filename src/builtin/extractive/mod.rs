@@ -7,10 +7,6 @@ mod question;
 mod relate;
 mod sentences;
 
-use std::collections::BTreeMap;
-
-use std::collections::BTreeMap;
-
 use futures::{
     FutureExt, StreamExt,
     future::{self, LocalBoxFuture},
@@ -24,6 +20,7 @@ use self::{
 };
 use super::StaticEmbedder;
 use crate::{
+    order::OrderedMap,
     port::{
         AnswerPart, AnswerRequest, Completion, DocumentText, ExcerptReading, Keywords, Progress,
         ReadEntity, ReadRelationship, Reader, Reading, Role, Turn,
@@ -95,7 +92,7 @@ fn read(text: &DocumentText, progress: &Progress) -> Reading {
 /// The pairs that belong together among these entities, the surest first, with how surely.
 fn surest(
     entities: &[usize],
-    likelihoods: &BTreeMap<(usize, usize), f64>,
+    likelihoods: &OrderedMap<(usize, usize), f64>,
 ) -> Vec<((usize, usize), f64)> {
     let every = entities
         .iter()

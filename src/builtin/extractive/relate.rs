@@ -1,6 +1,6 @@
 //! Which entities belong together: those that come together in passages more often than chance.
 
-use std::collections::BTreeMap;
+use crate::order::OrderedMap;
 
 /// The value that chance exceeds once in a thousand times (χ², one degree of freedom).
 const SIGNIFICANT: f64 = 10.83;
@@ -11,14 +11,14 @@ const ELSEWHERE: usize = 400;
 
 /// The significant pairs among the entities of each passage, the lesser index first, with how surely
 /// they belong together.
-pub(super) fn pairs(passages: &[Vec<usize>]) -> BTreeMap<(usize, usize), f64> {
-    let mut single: BTreeMap<usize, f64> = BTreeMap::new();
-    let mut joint: BTreeMap<(usize, usize), f64> = BTreeMap::new();
+pub(super) fn pairs(passages: &[Vec<usize>]) -> OrderedMap<(usize, usize), f64> {
+    let mut single: OrderedMap<usize, f64> = OrderedMap::new();
+    let mut joint: OrderedMap<(usize, usize), f64> = OrderedMap::new();
     for passage in passages {
         for (at, &first) in passage.iter().enumerate() {
-            *single.entry(first).or_default() += 1.0;
+            *single.get_or_default(first) += 1.0;
             for &second in &passage[at + 1..] {
-                *joint.entry((first, second)).or_default() += 1.0;
+                *joint.get_or_default((first, second)) += 1.0;
             }
         }
     }

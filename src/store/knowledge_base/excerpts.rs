@@ -8,6 +8,7 @@ use super::{
     indices::{Indices, Query},
 };
 use crate::{
+    order::{sort, sort_by_key},
     record::Excerpt,
     store::{Field, Match, mentions::Mentions},
 };
@@ -67,7 +68,7 @@ impl Excerpts {
     /// Lets the indices follow what was added and removed.
     pub(super) fn refresh(&mut self) {
         let mut touched = mem::take(&mut self.touched);
-        touched.sort_unstable();
+        sort(&mut touched);
         touched.dedup();
         for slot in touched {
             let entry = &mut self.entries[slot as usize];
@@ -113,7 +114,7 @@ impl Excerpts {
     /// All slots, in the order of the ids.
     pub(super) fn sorted(&self) -> Vec<u32> {
         let mut all: Vec<u32> = self.slots.values().copied().collect();
-        all.sort_unstable_by_key(|&slot| &self.entry(slot).id);
+        sort_by_key(&mut all, |&slot| &self.entry(slot).id);
         all
     }
 

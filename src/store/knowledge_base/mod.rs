@@ -9,7 +9,7 @@ mod network;
 mod search;
 mod view;
 
-use std::{collections::BTreeMap, mem, rc::Rc};
+use std::{mem, rc::Rc};
 
 use serde::Serialize;
 use slab::Slab;
@@ -25,7 +25,10 @@ use self::{
     network::Network,
 };
 use super::{MergeRules, first_seen::FirstSeen};
-use crate::record::{Contribution, Result};
+use crate::{
+    order::OrderedMap,
+    record::{Contribution, Result},
+};
 
 /// What a knowledge base is made with.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +63,7 @@ pub struct Counts {
 pub struct KnowledgeBase {
     dimensions: usize,
     /// By source, which is their order.
-    documents: BTreeMap<Rc<str>, Rc<Document>>,
+    documents: OrderedMap<Rc<str>, Rc<Document>>,
     /// The documents' slots.
     slots: Slab<()>,
     excerpts: Excerpts,
@@ -74,7 +77,7 @@ impl KnowledgeBase {
         let KnowledgeBaseOptions { dimensions, resolve_entities } = options;
         KnowledgeBase {
             dimensions,
-            documents: BTreeMap::new(),
+            documents: OrderedMap::new(),
             slots: Slab::new(),
             excerpts: Excerpts::new(dimensions),
             network: Network::new(dimensions, MergeRules::new(resolve_entities)),

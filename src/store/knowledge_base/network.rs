@@ -7,6 +7,7 @@ use super::{
     indices::{Indices, Query},
 };
 use crate::{
+    order::sort,
     record::UnitVector,
     store::{Field, Graph, LexicalIndex, Match, MergeRules, mentions::Mentions},
 };
@@ -124,7 +125,7 @@ impl Network {
     /// Removes what nothing mentions any more and lets the indices follow the rest.
     pub(super) fn refresh(&mut self) {
         let Touched { mut nodes, mut edges } = mem::take(&mut self.touched);
-        edges.sort_unstable();
+        sort(&mut edges);
         edges.dedup();
         for edge in edges {
             if self.graph.edge_weight(edge).mentions.is_empty() {
@@ -134,7 +135,7 @@ impl Network {
                 self.index_relationship(edge);
             }
         }
-        nodes.sort_unstable();
+        sort(&mut nodes);
         nodes.dedup();
         for node in nodes {
             let entity = self.graph.weight(node);

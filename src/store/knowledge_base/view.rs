@@ -10,7 +10,10 @@ use super::{
     excerpts::Entry,
     network::{DESCRIPTIONS, KEYWORD_SETS, Network},
 };
-use crate::record::{Contribution, Excerpt, Weight};
+use crate::{
+    order::sort_by_key,
+    record::{Contribution, Excerpt, Weight},
+};
 
 /// The category of an entity that no document gives one.
 pub const UNKNOWN: &str = "UNKNOWN";
@@ -172,7 +175,7 @@ impl<'a> EntityRef<'a> {
         let network = self.network;
         let edges = network.graph.edges_of(self.node).into_iter();
         let mut found: Vec<_> = edges.map(|edge| RelationshipRef { network, edge }).collect();
-        found.sort_by_key(|relationship| std::cmp::Reverse(relationship.thousandths()));
+        sort_by_key(&mut found, |relationship| std::cmp::Reverse(relationship.thousandths()));
         found
     }
 }
