@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::record::Result;
 
 /// What an answer depends on, as the md5 of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key([u8; 16]);
 
 impl Key {
