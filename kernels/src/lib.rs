@@ -1,7 +1,7 @@
 //! The loops in which searches and embeddings spend their time, compiled to SIMD.
 
 /// The dot product of integer vectors, wrapping at 32 bits: without a check for overflow this
-/// compiles to multiply-and-add of eight components at once.
+/// compiles to SIMD that multiplies and adds several components at once.
 #[inline(never)]
 pub fn dot(a: &[i16], b: &[i16]) -> i32 {
     a.iter().zip(b).fold(0, |sum: i32, (&a, &b)| sum.wrapping_add(i32::from(a) * i32::from(b)))

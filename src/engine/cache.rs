@@ -3,15 +3,14 @@
 use std::{cell::RefCell, future::Future, rc::Rc};
 
 use futures::future::{Either, FutureExt, LocalBoxFuture, Ready, Shared, WeakShared, ready};
-use hashbrown::HashMap;
 use lru::LruCache;
 use md5::{Digest, Md5};
 use serde::Serialize;
 
-use crate::record::Result;
+use crate::{order::OrderedMap, record::Result};
 
 /// What an answer depends on, as the md5 of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key([u8; 16]);
 
 impl Key {
@@ -84,7 +83,7 @@ struct Inner<V> {
     limits: CacheLimits,
     kept: LruCache<Key, V>,
     /// Weak, so that nothing but those who wait keeps a flight up.
-    flying: HashMap<Key, WeakShared<LocalBoxFuture<'static, Result<V>>>>,
+    flying: OrderedMap<Key, WeakShared<LocalBoxFuture<'static, Result<V>>>>,
     stats: CacheStats,
 }
 
@@ -103,7 +102,7 @@ impl<V: Clone + Weigh + 'static> Cache<V> {
         Cache(Rc::new(RefCell::new(Inner {
             limits,
             kept: LruCache::unbounded(),
-            flying: HashMap::new(),
+            flying: OrderedMap::new(),
             stats: CacheStats::default(),
         })))
     }

@@ -6,7 +6,6 @@ use futures::{
     future::{FutureExt, LocalBoxFuture, join_all},
     stream::{self, LocalBoxStream, StreamExt},
 };
-use hashbrown::{HashMap, hash_map::Entry};
 
 use super::{
     cache::{Cache, Key, Weigh},
@@ -14,6 +13,7 @@ use super::{
     signal::within,
 };
 use crate::{
+    order::OrderedMap,
     port::{Clock, Completion, EmbeddingModel, LanguageModel},
     record::{Error, Result},
 };
@@ -232,17 +232,14 @@ impl EmbeddingModel for LimitedEmbeddingModel {
         let model = self.clone();
         async move {
             let mut unique = Vec::new();
-            let mut numbers = HashMap::new();
+            let mut numbers = OrderedMap::new();
             let mut places = Vec::with_capacity(texts.len());
             for text in texts {
                 let key = Key::of(&[model.inner.id(), "embedding", &text]);
-                places.push(match numbers.entry(key) {
-                    Entry::Occupied(known) => *known.get(),
-                    Entry::Vacant(new) => {
-                        unique.push((key, text));
-                        *new.insert(unique.len() - 1)
-                    }
-                });
+                places.push(*numbers.get_or_insert_with(key, || {
+                    unique.push((key, text));
+                    unique.len() - 1
+                }));
             }
             let vectors = model.vectors(unique).await?;
             Ok(places.into_iter().map(|place| vectors[place].to_vec()).collect())

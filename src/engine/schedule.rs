@@ -3,8 +3,6 @@
 
 use std::rc::Rc;
 
-use hashbrown::HashMap;
-
 use crate::order::{OrderedMap, OrderedSet};
 
 /// No unit starts while one that is so many places before it still waits: what bounds how many
@@ -35,7 +33,7 @@ pub(super) struct Schedule<T> {
     units: OrderedMap<u64, (Target, T)>,
     waiting: OrderedSet<u64>,
     /// The units of each source. Only the first one may run.
-    lines: HashMap<Rc<str>, OrderedSet<u64>>,
+    lines: OrderedMap<Rc<str>, OrderedSet<u64>>,
     /// Those that wait and are the first of their source.
     ready: OrderedSet<u64>,
     /// The units on everything, waiting or running.
@@ -50,7 +48,7 @@ impl<T> Schedule<T> {
             next: 0,
             units: OrderedMap::new(),
             waiting: OrderedSet::new(),
-            lines: HashMap::new(),
+            lines: OrderedMap::new(),
             ready: OrderedSet::new(),
             barriers: OrderedSet::new(),
         }
@@ -63,7 +61,7 @@ impl<T> Schedule<T> {
         match &target {
             Target::Everything => _ = self.barriers.insert(unit),
             Target::Source(source) => {
-                let line = self.lines.entry(Rc::clone(source)).or_default();
+                let line = self.lines.get_or_default(Rc::clone(source));
                 line.insert(unit);
                 if line.len() == 1 {
                     self.ready.insert(unit);

@@ -1,4 +1,9 @@
-use std::{borrow::Borrow, cmp::Ordering, fmt, ops::Index, slice, vec};
+use std::{borrow::Borrow, cmp::Ordering, fmt, marker::PhantomData, ops::Index, slice, vec};
+
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{MapAccess, Visitor},
+};
 
 /// At most so many entries stand in one block.
 const BLOCK: usize = 256;
@@ -137,22 +142,22 @@ impl<K: Ord, V> OrderedMap<K, V> {
     where
         K: Borrow<Q>,
     {
-        let ends_before = |block: &Vec<(K, V)>| {
-            block.last().is_some_and(|(last, _)| last.borrow().cmp(key) == Ordering::Less)
-        };
-        let block = self.blocks.partition_point(ends_before);
-        let Some(entries) = self.blocks.get(block) else {
-            return Place { block, index: 0, found: false };
-        };
-        match entries.binary_search_by(|(other, _)| other.borrow().cmp(key)) {
-            Ok(index) => Place { block, index, found: true },
-            Err(index) => Place { block, index, found: false },
-        }
+        place(self.blocks.len(), &|block| self.blocks[block].len(), &|block, index| {
+            self.blocks[block][index].0.borrow().cmp(key)
+        })
     }
 
     /// Inserts an entry where it would be; gives where it then is.
     fn insert_at(&mut self, place: Place, key: K, value: V) -> Place {
-        let Place { mut block, mut index, .. } = place;
+        let place = self.make_room(place);
+        self.blocks[place.block].insert(place.index, (key, value));
+        self.len += 1;
+        place
+    }
+
+    /// Where the entry of a place may be inserted, in a block that has room. It moves no single
+    /// entry, so that what is compiled for entries of one size serves all.
+    fn make_room(&mut self, Place { mut block, mut index, .. }: Place) -> Place {
         if block == self.blocks.len() {
             // Behind all others: in the last block while there is room, so that a map which grows
             // at its end has full blocks.
@@ -167,8 +172,6 @@ impl<K: Ord, V> OrderedMap<K, V> {
                 (block, index) = (block + 1, index - BLOCK / 2);
             }
         }
-        self.blocks[block].insert(index, (key, value));
-        self.len += 1;
         Place { block, index, found: true }
     }
 
@@ -180,6 +183,31 @@ impl<K: Ord, V> OrderedMap<K, V> {
         self.len -= 1;
         removed
     }
+}
+
+/// Finds the place of a key in so many blocks of these lengths, by how the entry at (block, index)
+/// compares to it. It knows no type, and so is compiled once.
+fn place(
+    blocks: usize,
+    length: &dyn Fn(usize) -> usize,
+    compare: &dyn Fn(usize, usize) -> Ordering,
+) -> Place {
+    let block = partition(blocks, &|block| compare(block, length(block) - 1).is_lt());
+    if block == blocks {
+        return Place { block, index: 0, found: false };
+    }
+    let index = partition(length(block), &|index| compare(block, index).is_lt());
+    Place { block, index, found: compare(block, index).is_eq() }
+}
+
+/// The first of so many positions that is not before what is looked for.
+fn partition(count: usize, is_before: &dyn Fn(usize) -> bool) -> usize {
+    let (mut from, mut to) = (0, count);
+    while from < to {
+        let middle = from.midpoint(to);
+        if is_before(middle) { from = middle + 1 } else { to = middle }
+    }
+    from
 }
 
 impl<K, V> OrderedMap<K, V> {
@@ -319,6 +347,42 @@ impl<K: Eq, V: Eq> Eq for OrderedMap<K, V> {}
 impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for OrderedMap<K, V> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_map().entries(self).finish()
+    }
+}
+
+impl<K: Ord, V, const N: usize> From<[(K, V); N]> for OrderedMap<K, V> {
+    fn from(entries: [(K, V); N]) -> Self {
+        entries.into_iter().collect()
+    }
+}
+
+impl<K: Serialize, V: Serialize> Serialize for OrderedMap<K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self)
+    }
+}
+
+impl<'de, K: Ord + Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for OrderedMap<K, V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<K, V>(PhantomData<(K, V)>);
+
+        impl<'de, K: Ord + Deserialize<'de>, V: Deserialize<'de>> Visitor<'de> for Entries<K, V> {
+            type Value = OrderedMap<K, V>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a map")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+                let mut map = OrderedMap::new();
+                while let Some((key, value)) = entries.next_entry()? {
+                    map.insert(key, value);
+                }
+                Ok(map)
+            }
+        }
+
+        deserializer.deserialize_map(Entries(PhantomData))
     }
 }
 

@@ -1,6 +1,5 @@
 use std::{cmp::Reverse, rc::Rc};
 
-use hashbrown::HashMap;
 use slab::Slab;
 
 use crate::order::{OrderedMap, OrderedSet};
@@ -12,7 +11,7 @@ use crate::order::{OrderedMap, OrderedSet};
 /// occurrence in O(log n), so that one document among thousands that speak of the same thing costs
 /// no more than the first. What it gives depends only on what is in it.
 pub(super) struct FirstSeen<K> {
-    ids: HashMap<Rc<str>, usize>,
+    ids: OrderedMap<Rc<str>, usize>,
     texts: Slab<Text>,
     /// Every occurrence under its text's id. No key is ever `None`, which sorts first and so marks
     /// where the range of an id begins.
@@ -31,7 +30,7 @@ struct Text {
 impl<K: Ord + Clone> FirstSeen<K> {
     pub(super) fn new() -> Self {
         FirstSeen {
-            ids: HashMap::new(),
+            ids: OrderedMap::new(),
             texts: Slab::new(),
             occurrences: OrderedSet::new(),
             by_first: OrderedMap::new(),
@@ -88,7 +87,7 @@ impl<K: Ord + Clone> FirstSeen<K> {
         let trees = self.occurrences.len() * (key + word)
             + self.by_first.len() * (key + word)
             + self.by_count.len() * (key + word);
-        trees * 3 / 2 + self.texts.capacity() * 4 * word + self.ids.capacity() * 3 * word
+        trees * 3 / 2 + self.texts.capacity() * 4 * word + self.ids.len() * 5 * word
     }
 
     fn first(&self, id: usize) -> Option<&K> {

@@ -1,12 +1,12 @@
 use std::{cmp::Reverse, rc::Rc};
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use petgraph::{
     stable_graph::{EdgeIndex, NodeIndex, StableUnGraph},
-    visit::EdgeRef,
+    visit::{EdgeRef, VisitMap, Visitable},
 };
 
-use crate::order::sort_by_key;
+use crate::order::{OrderedMap, sort_by_key};
 
 /// An undirected graph whose nodes are known by key, on petgraph's.
 ///
@@ -190,12 +190,13 @@ impl<N, E> Graph<N, E> {
     /// At most `limit` nodes: the given ones, then step by step those that are one edge further,
     /// up to `depth` steps. Within a step the most connected come first, ties by key.
     pub fn around(&self, starts: &[NodeIndex], depth: usize, limit: usize) -> Vec<NodeIndex> {
-        let mut seen: HashSet<NodeIndex> = starts.iter().copied().collect();
-        let mut step = self.best_connected(seen.iter().copied().collect(), limit);
+        let mut seen = self.graph.visit_map();
+        let starts = starts.iter().copied().filter(|&node| seen.visit(node)).collect();
+        let mut step = self.best_connected(starts, limit);
         let mut found = step.clone();
         for _ in 0..depth {
             let neighbours = step.iter().flat_map(|&node| self.graph.neighbors(node));
-            let next = neighbours.filter(|&node| seen.insert(node)).collect();
+            let next = neighbours.filter(|&node| seen.visit(node)).collect();
             step = self.best_connected(next, limit - found.len());
             if step.is_empty() {
                 break;
@@ -207,13 +208,14 @@ impl<N, E> Graph<N, E> {
 
     /// The edges that have both ends among the nodes, by the keys of their ends.
     pub fn edges_among(&self, nodes: &[NodeIndex]) -> Vec<EdgeIndex> {
-        let among: HashSet<NodeIndex> = nodes.iter().copied().collect();
-        let mut found: Vec<EdgeIndex> = among
-            .iter()
-            .flat_map(|&node| self.graph.edges(node))
+        let mut among = self.graph.visit_map();
+        let nodes: Vec<NodeIndex> = nodes.iter().copied().filter(|&n| among.visit(n)).collect();
+        let mut found: Vec<EdgeIndex> = nodes
+            .into_iter()
+            .flat_map(|node| self.graph.edges(node))
             // Seen from both ends; count it at the one that it starts from.
             .filter(|edge| {
-                self.ends(edge.id()).0 == edge.source() && among.contains(&edge.target())
+                self.ends(edge.id()).0 == edge.source() && among.is_visited(&edge.target())
             })
             .map(|edge| edge.id())
             .collect();
@@ -224,13 +226,13 @@ impl<N, E> Graph<N, E> {
     /// The fewest steps from one node to another, both ends included; among equally short paths the
     /// first in the order of the keys along it. `None` if no path joins them.
     pub fn shortest_path(&self, from: NodeIndex, to: NodeIndex) -> Option<Vec<NodeIndex>> {
-        let mut came_from: HashMap<NodeIndex, NodeIndex> = HashMap::from([(from, from)]);
+        let mut came_from = OrderedMap::from([(from, from)]);
         let mut step = vec![from];
         while !step.is_empty() && !came_from.contains_key(&to) {
             let mut next = vec![];
             for &node in &step {
                 for neighbour in self.neighbours(node) {
-                    came_from.entry(neighbour).or_insert_with(|| {
+                    came_from.get_or_insert_with(neighbour, || {
                         next.push(neighbour);
                         node
                     });
@@ -251,16 +253,16 @@ impl<N, E> Graph<N, E> {
     /// The nodes in groups that paths join, the largest group first, ties by its first key; within a
     /// group by key.
     pub fn components(&self) -> Vec<Vec<NodeIndex>> {
-        let mut seen = HashSet::new();
+        let mut seen = self.graph.visit_map();
         let mut found = vec![];
         for start in self.nodes() {
-            if !seen.insert(start) {
+            if !seen.visit(start) {
                 continue;
             }
             let mut group = vec![start];
             let mut at = 0;
             while let Some(&node) = group.get(at) {
-                group.extend(self.graph.neighbors(node).filter(|&next| seen.insert(next)));
+                group.extend(self.graph.neighbors(node).filter(|&next| seen.visit(next)));
                 at += 1;
             }
             sort_by_key(&mut group, |&node| self.key(node));

@@ -1,3 +1,5 @@
+use std::rc::Rc;
+
 use hashbrown::HashMap;
 use slab::Slab;
 
@@ -49,7 +51,7 @@ impl<'a> Field<'a> {
 /// cost of that entry; a score depends on the entries present and not on how they came.
 #[derive(Default)]
 pub struct LexicalIndex {
-    ids: HashMap<Box<str>, u32>,
+    ids: HashMap<Rc<str>, u32>,
     terms: Slab<Term>,
     /// By slot.
     entries: Vec<Option<Entry>>,
@@ -60,7 +62,7 @@ pub struct LexicalIndex {
 }
 
 struct Term {
-    text: Box<str>,
+    text: Rc<str>,
     postings: Postings,
 }
 
@@ -160,8 +162,8 @@ impl LexicalIndex {
 
     /// An estimate of the bytes of memory held.
     pub fn bytes(&self) -> usize {
-        let term = size_of::<Term>() + 2 * size_of::<Box<str>>();
-        let text: usize = self.terms.iter().map(|(_, term)| 2 * term.text.len()).sum();
+        let term = size_of::<Term>() + 2 * size_of::<Rc<str>>();
+        let text: usize = self.terms.iter().map(|(_, term)| term.text.len() + 8).sum();
         let postings: usize = self.terms.iter().map(|(_, term)| term.postings.bytes()).sum();
         let entries: usize = self.entries.iter().flatten().map(|entry| 4 * entry.len()).sum();
         self.terms.capacity() * term
@@ -233,7 +235,7 @@ impl LexicalIndex {
         if let Some(&id) = self.ids.get(text.as_str()) {
             return id;
         }
-        let text = text.into_boxed_str();
+        let text: Rc<str> = text.into();
         let id = self.terms.insert(Term { text: text.clone(), postings: Postings::default() });
         self.ids.insert(text, id as u32);
         id as u32

@@ -7,6 +7,7 @@ mod blocks;
 mod excerpts;
 mod markdown;
 mod script;
+mod sentence_ends;
 mod sentences;
 mod stopwords;
 mod terms;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use unicode_segmentation::UnicodeSegmentation;
+use super::sentence_ends::sentence_ends;
 
 /// Words after which a full stop does not end a sentence.
 const ABBREVIATIONS: [&str; 14] = [
@@ -15,9 +15,9 @@ const ABBREVIATIONS: [&str; 14] = [
 pub fn sentences(text: &str) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
     let mut open: Option<usize> = None;
-    for (start, piece) in text.split_sentence_bound_indices() {
-        let from = open.unwrap_or(start);
-        let end = start + piece.len();
+    let mut start = 0;
+    for end in sentence_ends(text) {
+        let from = open.unwrap_or(std::mem::replace(&mut start, end));
         let so_far = &text[from..end];
         let more_on_this_line = end < text.len() && !ends_paragraph(text, end);
         if more_on_this_line && (ends_in_abbreviation(so_far) || ends_in_line_break(so_far)) {

@@ -1,7 +1,5 @@
 //! The entities of a document, and which of its sentences speak of them.
 
-use hashbrown::HashMap;
-
 use super::{
     names::{Candidate, Casing, Evidence, candidates, key, push_title},
     sentences::{Sentence, SentenceKind, sentences},
@@ -165,20 +163,20 @@ fn repeated(sentences: &[Vec<Sentence>]) -> Vec<Candidate> {
 struct Index<'e> {
     entities: &'e [Entity],
     /// By the first stem, the longest name first.
-    by_first: HashMap<&'e str, Vec<usize>>,
+    by_first: OrderedMap<&'e str, Vec<usize>>,
     /// Names in scripts without spaces, which stand inside runs.
     unspaced: Vec<usize>,
 }
 
 impl<'e> Index<'e> {
     fn new(entities: &'e [Entity]) -> Self {
-        let mut by_first: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut by_first: OrderedMap<&str, Vec<usize>> = OrderedMap::new();
         let mut unspaced = Vec::new();
         for (index, entity) in entities.iter().enumerate() {
             if entity.name.contains(text::is_unspaced) {
                 unspaced.push(index);
             } else {
-                let names = by_first.entry(&entity.key[0]).or_default();
+                let names = by_first.get_or_default(entity.key[0].as_str());
                 let longer =
                     names.partition_point(|&other| entities[other].key.len() >= entity.key.len());
                 names.insert(longer, index);

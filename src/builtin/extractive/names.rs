@@ -1,9 +1,10 @@
 //! Names in a text, by how authors set them off: code, headings, bold, quotes, capitals.
 
-use hashbrown::HashSet;
-
 use super::sentences::{Part, Sentence, SentenceKind, parts};
-use crate::text::{self, MarkKind, is_stopword, is_unspaced};
+use crate::{
+    order::OrderedSet,
+    text::{self, MarkKind, is_stopword, is_unspaced},
+};
 
 /// A name has at most so many words.
 const MAX_WORDS: usize = 6;
@@ -64,9 +65,9 @@ pub(super) struct Candidate {
 #[derive(Default)]
 pub(super) struct Casing {
     /// Words that stand in small letters somewhere.
-    small: HashSet<String>,
+    small: OrderedSet<String>,
     /// Words that stand in capitals somewhere behind a word in small letters.
-    capital: HashSet<String>,
+    capital: OrderedSet<String>,
 }
 
 impl Casing {

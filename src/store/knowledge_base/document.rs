@@ -2,9 +2,8 @@
 
 use std::{cmp::Ordering, rc::Rc};
 
-use hashbrown::HashSet;
-
 use crate::{
+    order::OrderedSet,
     record::{
         Contribution, EntityMention, Excerpt, Filter, Metadata, RelationshipMention, UnitVector,
     },
@@ -228,9 +227,9 @@ impl Admitted {
 
 impl Document {
     pub(super) fn new(slot: usize, contribution: Rc<Contribution>, rules: &MergeRules) -> Self {
-        let entities: HashSet<String> =
+        let entities: OrderedSet<String> =
             contribution.entities.iter().map(|mention| rules.own_key(&mention.name)).collect();
-        let related: HashSet<(String, String)> = contribution
+        let related: OrderedSet<(String, String)> = contribution
             .relationships
             .iter()
             .map(|mention| (rules.own_key(&mention.source), rules.own_key(&mention.target)))
