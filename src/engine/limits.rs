@@ -17,7 +17,7 @@ pub type Caller = u64;
 /// first out within each; with a single caller that is plain first in, first out.
 ///
 /// A permit that is given back goes to the next in line in the same moment, so nobody who comes
-/// later can snatch it. Every operation costs O(log waiting).
+/// later can snatch it. Every operation costs as much as a change of an [`OrderedMap`].
 #[derive(Clone)]
 pub struct Semaphore(Rc<RefCell<Lines>>);
 

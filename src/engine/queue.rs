@@ -54,7 +54,7 @@ impl Default for QueueLimits {
 /// - **Cancellation**: whoever drops what the queue handed out has freed it. The signal that a call
 ///   came with does so for a call that waits, also for the turn to commit.
 ///
-/// Registering, starting, cancelling and ending cost O(log calls) each.
+/// Registering, starting, cancelling and ending cost as much as a change of an [`OrderedMap`].
 #[derive(Clone)]
 pub struct Queue(Rc<Shared>);
 

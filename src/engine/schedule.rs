@@ -25,7 +25,7 @@ pub(super) enum Target {
 /// - So a unit is passed by no later one as soon as nothing before it needs what it needs, and by
 ///   fewer than [`PASSING`] until then. A unit on everything is never passed.
 ///
-/// Every operation costs O(log units).
+/// Every operation costs as much as a change of an [`OrderedMap`].
 pub(super) struct Schedule<T> {
     concurrency: usize,
     running: usize,

@@ -8,8 +8,8 @@ use crate::order::{OrderedMap, OrderedSet};
 /// order in which a reader meets them.
 ///
 /// It gives the distinct texts by first occurrence or by frequency, and takes and forgets an
-/// occurrence in O(log n), so that one document among thousands that speak of the same thing costs
-/// no more than the first. What it gives depends only on what is in it.
+/// occurrence at the cost of a change of an [`OrderedMap`], so that one document among thousands that
+/// speak of the same thing costs no more than the first. What it gives depends only on what is in it.
 pub(super) struct FirstSeen<K> {
     ids: OrderedMap<Rc<str>, usize>,
     texts: Slab<Text>,

@@ -27,7 +27,7 @@ pub(super) trait Mention: Ord + Clone {
 ///
 /// Most things are mentioned once or twice, so a few mentions are a plain list that is gone through
 /// anew each time, and weigh nothing; many are kept added up, so that the thing which every document
-/// mentions takes one more in O(log n).
+/// mentions takes one more at the cost of a change of an [`OrderedSet`].
 pub(super) enum Mentions<M> {
     Few(Vec<M>),
     Many(Box<Sum<M>>),
