@@ -94,7 +94,8 @@ export class SmolRag {
 
   /**
    * Adds documents, and updates those whose source is known. Each becomes visible whole, in one
-   * commit; one that fails is in the report and leaves its earlier version answering.
+   * commit; one that fails is in the report and leaves its earlier version answering. Cancelled,
+   * the documents committed by then stay, and are `unchanged` when the call is made again.
    */
   async ingest(documents: Document[], options: IngestOptions = {}): Promise<IngestReport> {
     const onProgress = (progress: Progress): void => {

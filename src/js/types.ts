@@ -99,7 +99,7 @@ export interface Limits {
 }
 
 export interface CallOptions {
-  /** Cancels the call; it then rejects with the code `aborted` and has changed nothing. */
+  /** Cancels the call; it then rejects with the code `aborted`. Whatever was not committed by then is left as it was. */
   signal?: AbortSignal;
 }
 
