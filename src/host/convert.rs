@@ -1,7 +1,9 @@
 //! Values and errors between JavaScript and the core.
 
+use js_sys::Promise;
 use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 
 use crate::record::{Code, Error, Result};
 
@@ -59,6 +61,14 @@ pub fn error_from_js(thrown: &JsValue, fallback: Code) -> Error {
             .map(|status| status as u16),
         retry_after: thrown.retry_after().as_f64().filter(|seconds| *seconds >= 0.0),
     }
+}
+
+/// Awaits what a callback returned, be it a promise or a plain value; `fallback` as in
+/// [`error_from_js`].
+pub async fn settle(returned: Result<JsValue, JsValue>, fallback: Code) -> Result<JsValue> {
+    let failed = |thrown: JsValue| error_from_js(&thrown, fallback);
+    let promise = Promise::resolve(&returned.map_err(failed)?);
+    JsFuture::from(promise).await.map_err(failed)
 }
 
 /// A value of the core as plain JavaScript: objects, arrays, strings, numbers; absent is `undefined`.

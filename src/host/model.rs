@@ -1,11 +1,11 @@
 //! Models that are JavaScript objects.
 
 use futures::{StreamExt, future::LocalBoxFuture, stream::LocalBoxStream};
-use js_sys::{Array, AsyncIterator, Float32Array, Object, Promise, Reflect};
+use js_sys::{Array, AsyncIterator, Float32Array, Object, Reflect};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, stream::JsStream};
+use wasm_bindgen_futures::stream::JsStream;
 
-use super::{error_from_js, with_abort};
+use super::{error_from_js, settle, with_abort};
 use crate::{
     port::{Completion, EmbeddingModel, LanguageModel},
     record::{Code, Error, Result},
@@ -70,12 +70,6 @@ fn provider_error(thrown: JsValue) -> Error {
     error_from_js(&thrown, Code::Provider)
 }
 
-/// Awaits what a callback returned, be it a promise or a plain value.
-async fn settle(returned: std::result::Result<JsValue, JsValue>) -> Result<JsValue> {
-    let promise = Promise::resolve(&returned.map_err(provider_error)?);
-    JsFuture::from(promise).await.map_err(provider_error)
-}
-
 /// A `LanguageModel` object.
 pub struct JsLanguageModel {
     id: String,
@@ -110,7 +104,8 @@ impl LanguageModel for JsLanguageModel {
     fn complete(&self, request: Completion) -> LocalBoxFuture<'static, Result<String>> {
         let object = self.object.clone();
         Box::pin(with_abort(move |signal| async move {
-            let answer = settle(object.complete(&request_object(&request, &signal))).await?;
+            let answer =
+                settle(object.complete(&request_object(&request, &signal)), Code::Provider).await?;
             answer.as_string().ok_or_else(|| {
                 Error::provider("the language model's complete() must resolve to a string")
             })
@@ -123,7 +118,8 @@ impl LanguageModel for JsLanguageModel {
         }
         let object = self.object.clone();
         let started = with_abort(move |signal| async move {
-            let returned = settle(object.stream(&request_object(&request, &signal))).await?;
+            let returned =
+                settle(object.stream(&request_object(&request, &signal)), Code::Provider).await?;
             let iterate = Reflect::get(&returned, &js_sys::Symbol::async_iterator())
                 .ok()
                 .and_then(|f| f.dyn_into::<js_sys::Function>().ok())
@@ -211,7 +207,8 @@ impl EmbeddingModel for JsEmbeddingModel {
         Box::pin(with_abort(move |signal| async move {
             let array: Array = texts.iter().map(|text| JsValue::from_str(text)).collect();
             let answer =
-                settle(object.embed(&array, &self::object(&[("signal", &signal)]))).await?;
+                settle(object.embed(&array, &self::object(&[("signal", &signal)])), Code::Provider)
+                    .await?;
             if !Array::is_array(&answer) {
                 return Err(Error::provider(
                     "the embedding model's embed() must resolve to an array of vectors",

@@ -1,11 +1,10 @@
 //! A storage that is a JavaScript object.
 
 use futures::future::LocalBoxFuture;
-use js_sys::{Array, Promise, Reflect, Uint8Array};
+use js_sys::{Array, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 
-use super::error_from_js;
+use super::settle;
 use crate::{
     port::{Changes, Epoch, Row, Storage, Table},
     record::{Code, Error, Result},
@@ -58,12 +57,6 @@ impl JsStorage {
     }
 }
 
-async fn settle(returned: std::result::Result<JsValue, JsValue>) -> Result<JsValue> {
-    let failed = |thrown: JsValue| error_from_js(&thrown, Code::Internal);
-    let promise = Promise::resolve(&returned.map_err(failed)?);
-    JsFuture::from(promise).await.map_err(failed)
-}
-
 fn epoch_from(value: &JsValue) -> Result<Epoch> {
     value
         .as_f64()
@@ -92,7 +85,7 @@ impl Storage for JsStorage {
     fn epoch(&self) -> LocalBoxFuture<'static, Result<Epoch>> {
         let (object, name) = (self.object.clone(), self.name.clone());
         Box::pin(async move {
-            let opened = settle(object.open(&name)).await?;
+            let opened = settle(object.open(&name), Code::Internal).await?;
             epoch_from(&Reflect::get(&opened, &"epoch".into()).unwrap_or(JsValue::UNDEFINED))
         })
     }
@@ -106,7 +99,7 @@ impl Storage for JsStorage {
         let object = self.object.clone();
         Box::pin(async move {
             let after = after.map_or(JsValue::UNDEFINED, |key| JsValue::from_str(&key));
-            let rows = settle(object.read(table, &after, limit as f64)).await?;
+            let rows = settle(object.read(table, &after, limit as f64), Code::Internal).await?;
             Array::from(&rows).iter().map(|row| row_from(&row)).collect()
         })
     }
@@ -126,12 +119,14 @@ impl Storage for JsStorage {
                 .iter()
                 .map(|(table, key)| Array::of2(&(*table).into(), &key.into()))
                 .collect();
-            epoch_from(&settle(object.commit(expected as f64, &puts, &deletes)).await?)
+            epoch_from(
+                &settle(object.commit(expected as f64, &puts, &deletes), Code::Internal).await?,
+            )
         })
     }
 
     fn close(&self) -> LocalBoxFuture<'static, Result<()>> {
         let object = self.object.clone();
-        Box::pin(async move { settle(object.close()).await.map(|_| ()) })
+        Box::pin(async move { settle(object.close(), Code::Internal).await.map(|_| ()) })
     }
 }

@@ -269,6 +269,8 @@ export interface CacheStats {
   /** Calls that waited for the answer to an equal one under way. */
   joined: number;
   evictions: number;
+  /** Answers on their way. */
+  flying: number;
 }
 
 export interface CallCounts {
