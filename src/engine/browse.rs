@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ingest::check_name, instance::Engine, persist::Prepared, signal::Signal};
 use crate::{
-    record::{Metadata, Result},
+    record::{Filter, Metadata, Result},
     store::{EntityRef, PlaceRef, RelationshipRef},
 };
 
@@ -279,30 +279,27 @@ fn mention_info(place: PlaceRef<'_>) -> MentionInfo {
 }
 
 fn node_view(entity: EntityRef<'_>) -> NodeView {
+    let view = entity.view(&Filter::default());
     NodeView {
-        name: entity.name().clone(),
-        category: entity.category().into(),
-        description: joined(&entity.descriptions(), "\n"),
-        rank: entity.degree(),
+        name: view.name,
+        category: view.category,
+        description: view.descriptions.join("\n"),
+        rank: view.degree,
     }
 }
 
 fn edge_view(relationship: RelationshipRef<'_>) -> EdgeView {
-    let (one, other) = relationship.ends();
+    let view = relationship.view(&Filter::default());
+    let [source, target] = view.ends;
     EdgeView {
-        source: one.name().clone(),
-        target: other.name().clone(),
-        description: joined(&relationship.descriptions(), "\n"),
-        keywords: joined(&relationship.keywords(), ", "),
-        weight: relationship.weight(),
+        source,
+        target,
+        description: view.descriptions.join("\n"),
+        keywords: view.keywords.join(", "),
+        weight: view.weight,
     }
 }
 
 fn owned(texts: Vec<&Rc<str>>) -> Vec<Rc<str>> {
     texts.into_iter().cloned().collect()
-}
-
-/// Several texts as one.
-pub(super) fn joined(texts: &[&Rc<str>], separator: &str) -> String {
-    texts.iter().map(|text| &***text).collect::<Vec<_>>().join(separator)
 }
