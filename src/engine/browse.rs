@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{ingest::check_name, instance::Engine, persist::Prepared, signal::Signal};
 use crate::{
@@ -80,15 +80,14 @@ pub struct RelationshipInfo {
 }
 
 /// Which part of the graph to show.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct GraphOptions {
     /// Where to start; at the most connected entities if there is nothing here.
     pub around: Option<Vec<String>>,
     /// Steps from there.
-    pub depth: u32,
+    pub depth: usize,
     /// The most nodes.
-    pub limit: u32,
+    pub limit: usize,
 }
 
 impl Default for GraphOptions {
@@ -225,9 +224,9 @@ impl Engine {
     pub async fn graph(&self, options: GraphOptions) -> Result<GraphView> {
         self.reading(&Signal::default(), async {
             let knowledge = self.0.knowledge.borrow();
-            let limit = options.limit as usize;
+            let limit = options.limit;
             let entities = match &options.around {
-                Some(names) => knowledge.around(names, options.depth as usize, limit),
+                Some(names) => knowledge.around(names, options.depth, limit),
                 None => knowledge.most_connected(limit),
             };
             let edges = knowledge.relationships_among(&entities);

@@ -71,6 +71,18 @@ export function contract({ open, pkg, indexedDB, corpora }) {
       await rag.close();
     },
 
+    async "metadata comes back as it was given"() {
+      const rag = await open(memory);
+      const metadata = { empty: "", flag: true, list: ["a", 1, [false]], none: false, number: -2.5, text: "é" };
+      await rag.ingest([{ source: "a.md", text: guide, metadata }, { source: "b.md", text: guide }]);
+      const [a, b] = await rag.documents();
+      equal(a.metadata, metadata);
+      equal(b.metadata, {});
+      const { updated } = await rag.ingest([{ source: "a.md", text: guide, metadata: { ...metadata, empty: false } }]);
+      equal(updated, ["a.md"]);
+      await rag.close();
+    },
+
     async "filters by metadata in every mode"() {
       const rag = await withGuide();
       for (const mode of modes) {
@@ -152,6 +164,9 @@ export function contract({ open, pkg, indexedDB, corpora }) {
         [{ source: "a.md", text: 7 }],
         [{ ...good, metadata: { when: new Date() } }],
         [{ ...good, metadata: { value: NaN } }],
+        [{ ...good, metadata: { value: null } }],
+        [{ ...good, metadata: new Map([["lang", "en"]]) }],
+        [{ ...good, metadata: "en" }],
         "a.md",
         [null],
       ];
@@ -160,7 +175,7 @@ export function contract({ open, pkg, indexedDB, corpora }) {
       await rag.ingest([good]);
       for (const options of [
         { mode: "telepathy" }, { topK: -1 }, { topK: 1.5 }, { topK: NaN }, { topK: "5" }, { maxTokens: -1 },
-        { filter: "en" }, { filter: { lang: {} } }, { filter: [] },
+        { filter: "en" }, { filter: { lang: {} } }, { filter: [] }, { mode: 5 }, "standard",
       ]) await rejects(rag.retrieve("text", options), "invalid-argument");
       for (const question of ["", "  ", 7, undefined, "\udc00"]) await rejects(rag.query(question), "invalid-argument");
       await rejects(rag.remove(""), "invalid-argument");
