@@ -33,7 +33,8 @@ pub fn error_to_js(error: &Error) -> JsValue {
 /// code of anything else.
 pub fn error_from_js(thrown: &JsValue, fallback: Code) -> Error {
     if !thrown.is_object() {
-        let text = thrown.as_string().unwrap_or_else(|| format!("{thrown:?}"));
+        let text = thrown.as_string();
+        let text = text.unwrap_or_else(|| "a callback threw what is no error".to_owned());
         return Error::new(fallback, text);
     }
     let thrown: &Thrown = thrown.unchecked_ref();
