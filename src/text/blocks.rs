@@ -4,9 +4,7 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Tag, TagEnd};
-
-use super::markdown::{PlainText, body_start, bounded_nesting, events, front_matter};
+use super::markdown::{Event, PlainText, Tag, body_start, front_matter, read};
 use super::utf16::utf16_length;
 
 /// The headings above a place, outermost first.
@@ -77,6 +75,13 @@ struct BareHeading {
     above: Headings,
 }
 
+/// What is read to its end before it is placed.
+enum Within {
+    Text,
+    Heading { words: PlainText, at: Range<usize> },
+    Code { lines: Option<Range<usize>>, at: Range<usize> },
+}
+
 struct Reader<'t> {
     text: &'t str,
     /// Where the markdown begins; the parser counts from here.
@@ -117,48 +122,52 @@ impl<'t> Reader<'t> {
     }
 
     fn read_markdown(&mut self) {
-        let markdown = bounded_nesting(&self.text[self.start..]);
-        let mut events = events(&markdown);
-        while let Some((event, at)) = events.next() {
-            let at = self.start + at.start..self.start + at.end;
-            match event {
-                Event::Start(Tag::Heading { level, .. }) if self.depth == 0 => {
-                    self.read_heading(level, at, &mut events);
+        let (text, start) = (self.text, self.start);
+        let mut within = Within::Text;
+        read(&text[start..], &mut |event, at| {
+            let at = start + at.start..start + at.end;
+            match (&mut within, event) {
+                (Within::Heading { words, at }, Event::End(Tag::Heading(level))) => {
+                    let (title, at) = (words.finish(), at.clone());
+                    within = Within::Text;
+                    self.read_heading(level, title, at);
                 }
-                Event::Start(Tag::CodeBlock(kind)) => self.read_code(&kind, at, &mut events),
-                Event::Start(tag) if begins_block(&tag) => {
+                (Within::Heading { words, .. }, event) => words.read(event),
+                (Within::Code { lines, at }, Event::End(Tag::CodeBlock { fenced })) => {
+                    let (lines, at) = (lines.take(), at.clone());
+                    within = Within::Text;
+                    self.read_code(fenced, lines, at);
+                }
+                (Within::Code { lines, .. }, _) => {
+                    let first = lines.as_ref().map_or(at.start, |lines| lines.start);
+                    *lines = Some(first..at.end);
+                }
+                (_, Event::Start(Tag::Heading(_))) if self.depth == 0 => {
+                    within = Within::Heading { words: PlainText::default(), at };
+                }
+                (_, Event::Start(Tag::CodeBlock { .. })) => {
+                    within = Within::Code { lines: None, at };
+                }
+                (_, Event::Start(tag)) if begins_block(tag) => {
                     self.cut(at.start);
-                    self.depth += usize::from(contains_blocks(&tag.to_end()));
+                    self.depth += usize::from(contains_blocks(tag));
                 }
-                Event::End(tag) if contains_blocks(&tag) => self.depth -= 1,
-                Event::Rule if self.depth == 0 => {
+                (_, Event::End(tag)) if contains_blocks(tag) => self.depth -= 1,
+                (_, Event::Rule) if self.depth == 0 => {
                     self.cut(at.start);
                     self.open_at(at.end);
                 }
                 _ => {}
             }
-        }
+        });
         self.close(self.text.len());
         self.place_bare_heading();
     }
 
-    fn read_heading<'e>(
-        &mut self,
-        level: HeadingLevel,
-        at: Range<usize>,
-        events: impl Iterator<Item = (Event<'e>, Range<usize>)>,
-    ) {
-        let mut words = PlainText::default();
-        for (event, _) in events {
-            if matches!(event, Event::End(TagEnd::Heading(_))) {
-                break;
-            }
-            words.read(&event);
-        }
-        let title = words.finish();
+    fn read_heading(&mut self, level: u8, title: String, at: Range<usize>) {
         self.cut(at.start);
         if !title.is_empty() && is_short(&title) {
-            self.begin_section(level as u8, title.into(), at.clone());
+            self.begin_section(level, title.into(), at.clone());
             self.open_at(at.end);
         }
     }
@@ -198,30 +207,14 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn read_code<'e>(
-        &mut self,
-        kind: &CodeBlockKind<'_>,
-        at: Range<usize>,
-        events: impl Iterator<Item = (Event<'e>, Range<usize>)>,
-    ) {
-        let mut lines: Option<Range<usize>> = None;
-        for (event, line) in events {
-            match event {
-                Event::End(TagEnd::CodeBlock) => break,
-                _ => lines = Some(lines.map_or(line.start, |lines| lines.start)..line.end),
-            }
-        }
+    fn read_code(&mut self, fenced: bool, lines: Option<Range<usize>>, at: Range<usize>) {
         self.cut(at.start);
-        let fence = match kind {
-            CodeBlockKind::Indented => "```",
-            CodeBlockKind::Fenced(_) => {
-                self.text[at.clone()].lines().next().unwrap_or("```").trim()
-            }
+        let fence = match fenced {
+            true => self.text[at.clone()].lines().next().unwrap_or("```").trim(),
+            false => "```",
         };
-        self.open.code = lines.filter(|_| is_short(fence)).map(|lines| Code {
-            fence: fence.into(),
-            lines: self.start + lines.start..self.start + lines.end,
-        });
+        let fence = Some(fence).filter(|fence| is_short(fence));
+        self.open.code = lines.zip(fence).map(|(lines, fence)| Code { fence: fence.into(), lines });
         self.close(at.end);
         self.open_at(at.end);
     }
@@ -265,20 +258,13 @@ fn is_short(line: &str) -> bool {
     utf16_length(line) <= LONGEST_LINE_APART
 }
 
-fn begins_block(tag: &Tag<'_>) -> bool {
-    matches!(tag, Tag::Paragraph | Tag::HtmlBlock | Tag::Heading { .. } | Tag::TableRow)
-        || contains_blocks(&tag.to_end())
+fn begins_block(tag: Tag) -> bool {
+    matches!(tag, Tag::Paragraph | Tag::HtmlBlock | Tag::Heading(_) | Tag::TableRow)
+        || contains_blocks(tag)
 }
 
-fn contains_blocks(tag: &TagEnd) -> bool {
-    matches!(
-        tag,
-        TagEnd::BlockQuote(_)
-            | TagEnd::List(_)
-            | TagEnd::Item
-            | TagEnd::FootnoteDefinition
-            | TagEnd::Table
-    )
+fn contains_blocks(tag: Tag) -> bool {
+    matches!(tag, Tag::Quote | Tag::List | Tag::Item | Tag::Footnote | Tag::Table)
 }
 
 /// The range without the white space at its ends.

@@ -1,9 +1,17 @@
 //! What markdown says beside its words: marks of emphasis, a title, the text without its markup.
 
-use std::borrow::Cow;
+mod event;
+mod inline;
+mod line;
+mod mark;
+#[cfg(test)]
+mod oracle;
+mod structure;
+
 use std::ops::Range;
 
-use pulldown_cmark::{Event, LinkType, Options, Parser, Tag, TagEnd};
+pub(super) use event::{Event, Tag};
+use structure::{Step, What, structure};
 
 /// What a [`Mark`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,69 +39,30 @@ pub struct Mark {
     pub at: Range<usize>,
 }
 
-/// The parser's events with their byte ranges: CommonMark with what GitHub adds, and attributes
-/// behind headings.
+/// Reads markdown: CommonMark with GitHub's tables, footnotes, strikethrough and boxes to tick, and
+/// attributes behind headings. Tells every event with its range in bytes, in the order of the text.
 ///
-/// Front matter is not among them: the parser would take any two rules of a document for it.
+/// Takes time in proportion to the text, whatever it holds. Front matter is not looked for:
 /// [`front_matter`] reads it.
-pub(super) fn events(markdown: &str) -> impl Iterator<Item = (Event<'_>, Range<usize>)> {
-    let options = Options::ENABLE_TABLES
-        | Options::ENABLE_FOOTNOTES
-        | Options::ENABLE_STRIKETHROUGH
-        | Options::ENABLE_TASKLISTS
-        | Options::ENABLE_HEADING_ATTRIBUTES;
-    let events = Parser::new_ext(markdown, options).into_offset_iter();
-    // Where a table leaves out more cells than the parser completes (2^18), a row behind it that
-    // begins with a tab comes with its ends exchanged.
-    events.map(|(event, at)| (event, at.start..at.end.max(at.start)))
-}
-
-/// Containers that one line may open, such as quotes within quotes.
-const DEEPEST: usize = 100;
-
-/// The same text for the parser, at the same offsets, but where a line opens more than [`DEEPEST`]
-/// containers, the next is made a letter: the parser's time grows with the square of their number.
-pub(super) fn bounded_nesting(markdown: &str) -> Cow<'_, str> {
-    let too_deep: Vec<usize> = lines(markdown, 0)
-        .filter_map(|line| {
-            nth_container(&markdown.as_bytes()[line.clone()]).map(|at| line.start + at)
-        })
-        .collect();
-    if too_deep.is_empty() {
-        return markdown.into();
-    }
-    let mut bounded = markdown.to_owned();
-    for at in too_deep {
-        bounded.replace_range(at..=at, "x");
-    }
-    bounded.into()
-}
-
-/// Where a line opens one container more than [`DEEPEST`].
-fn nth_container(line: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    for opened in 0.. {
-        at += line[at..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-        let marker = container_marker(&line[at..])?;
-        if opened == DEEPEST {
-            return Some(at);
-        }
-        at += marker;
-    }
-    None
-}
-
-/// The length of the mark of a quote, list item or footnote that a line begins with.
-fn container_marker(line: &[u8]) -> Option<usize> {
-    match line {
-        [b'>', ..] | [b'-' | b'+' | b'*', b' ' | b'\t', ..] => Some(1),
-        [b'[', b'^', label @ ..] => {
-            let end = label.iter().position(|byte| *byte == b']')?;
-            (label.get(end + 1) == Some(&b':')).then_some(end + 4)
-        }
-        _ => {
-            let digits = line.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            (digits > 0 && matches!(line.get(digits), Some(b'.' | b')'))).then_some(digits + 1)
+pub(super) fn read(markdown: &str, tell: &mut dyn FnMut(Event<'_>, Range<usize>)) {
+    let structure = structure(markdown);
+    let mut begins_item = false;
+    for Step { what, at } in structure.steps {
+        let begun = begins_item;
+        begins_item = match &what {
+            What::Start(Tag::Item) => true,
+            What::Start(Tag::Paragraph) => begun,
+            _ => false,
+        };
+        match what {
+            What::Start(tag) => tell(Event::Start(tag), at),
+            What::End(tag) => tell(Event::End(tag), at),
+            What::Rule => tell(Event::Rule, at),
+            What::Verbatim => tell(Event::Text(&markdown[at.clone()]), at),
+            What::Html => tell(Event::Html(&markdown[at.clone()]), at),
+            What::Inline(lines) => {
+                inline::inline(markdown, &lines, &structure.definitions, begun, tell);
+            }
         }
     }
 }
@@ -169,7 +138,7 @@ pub(super) fn lines(text: &str, from: usize) -> impl Iterator<Item = Range<usize
 pub(super) struct PlainText(String);
 
 impl PlainText {
-    pub(super) fn read(&mut self, event: &Event<'_>) {
+    pub(super) fn read(&mut self, event: Event<'_>) {
         match event {
             Event::Text(text) | Event::Code(text) => self.0.push_str(text),
             Event::SoftBreak | Event::HardBreak => self.0.push(' '),
@@ -198,47 +167,44 @@ fn collapse(text: &str) -> String {
 /// mark before one within it. Code blocks and front matter hold none.
 pub fn marks(text: &str) -> Vec<Mark> {
     let start = content_start(text);
-    let mut marks = Vec::new();
+    let mut marks: Vec<Mark> = Vec::new();
     let mut inline = PlainText::default();
-    // What is not closed yet: its place in `marks`, if it is one, and where its text begins.
-    let mut open: Vec<(Option<usize>, usize)> = Vec::new();
-    for (event, at) in events(&bounded_nesting(&text[start..])) {
+    // What is not closed yet: its place in `marks`, and where its text begins.
+    let mut open: Vec<(usize, usize)> = Vec::new();
+    read(&text[start..], &mut |event, at| {
         let at = start + at.start..start + at.end;
-        match &event {
-            Event::Start(Tag::Link { link_type: LinkType::Autolink | LinkType::Email, .. }) => {
-                open.push((None, inline.0.len()));
-            }
+        match event {
             Event::Start(tag) => {
-                if let Some(kind) = opens_mark(tag) {
-                    open.push((Some(marks.len()), inline.0.len()));
+                if let Some(kind) = mark_kind(tag) {
+                    open.push((marks.len(), inline.0.len()));
                     marks.push(Mark { kind, text: String::new(), at });
                 }
             }
-            Event::End(TagEnd::Heading(_) | TagEnd::Strong | TagEnd::Emphasis | TagEnd::Link) => {
-                if let Some((Some(mark), from)) = open.pop() {
+            Event::End(tag) if mark_kind(tag).is_some() => {
+                if let Some((mark, from)) = open.pop() {
                     marks[mark].text = collapse(&inline.0[from..]);
                 }
             }
             Event::Code(code) => {
                 marks.push(Mark { kind: MarkKind::CodeSpan, text: collapse(code), at });
-                inline.read(&event);
+                inline.read(event);
             }
-            _ => inline.read(&event),
+            _ => inline.read(event),
         }
         if open.is_empty() {
             inline.0.clear();
         }
-    }
+    });
     marks.retain(|mark| !mark.text.is_empty());
     marks
 }
 
-fn opens_mark(tag: &Tag<'_>) -> Option<MarkKind> {
+fn mark_kind(tag: Tag) -> Option<MarkKind> {
     match tag {
-        Tag::Heading { .. } => Some(MarkKind::Heading),
+        Tag::Heading(_) => Some(MarkKind::Heading),
         Tag::Strong => Some(MarkKind::Strong),
         Tag::Emphasis => Some(MarkKind::Emphasis),
-        Tag::Link { .. } => Some(MarkKind::LinkText),
+        Tag::Link => Some(MarkKind::LinkText),
         _ => None,
     }
 }
@@ -253,22 +219,19 @@ pub fn title(text: &str) -> Option<String> {
     if let Some(title) = front_matter(text).and_then(|front| front.title) {
         return Some(title.to_owned());
     }
+    let mut found = None;
     let mut heading: Option<PlainText> = None;
-    for (event, _) in events(&bounded_nesting(&text[content_start(text)..])) {
-        match (&event, &mut heading) {
-            (Event::Start(Tag::Heading { .. }), _) => heading = Some(PlainText::default()),
-            (Event::End(TagEnd::Heading(_)), Some(open)) => {
-                let title = open.finish();
-                if !title.is_empty() {
-                    return Some(title);
-                }
-                heading = None;
-            }
-            (_, Some(open)) => open.read(&event),
-            _ => {}
+    read(&text[content_start(text)..], &mut |event, _| match (event, &mut heading) {
+        _ if found.is_some() => {}
+        (Event::Start(Tag::Heading(_)), _) => heading = Some(PlainText::default()),
+        (Event::End(Tag::Heading(_)), Some(open)) => {
+            found = Some(open.finish()).filter(|title| !title.is_empty());
+            heading = None;
         }
-    }
-    None
+        (event, Some(open)) => open.read(event),
+        _ => {}
+    });
+    found
 }
 
 /// A markdown text for reading: no markup, no front matter, blocks apart by a blank line, list
@@ -276,30 +239,29 @@ pub fn title(text: &str) -> Option<String> {
 pub fn plain(text: &str) -> String {
     let mut plain = Page::default();
     let mut lists = 0;
-    for (event, _) in events(&bounded_nesting(&text[content_start(text)..])) {
-        match event {
-            Event::Start(Tag::List(_)) => lists += 1,
-            Event::End(TagEnd::List(_)) => {
-                lists -= 1;
-                if lists == 0 {
-                    plain.end_block();
-                }
+    read(&text[content_start(text)..], &mut |event, _| match event {
+        Event::Start(Tag::List) => lists += 1,
+        Event::End(Tag::List) => {
+            lists -= 1;
+            if lists == 0 {
+                plain.end_block();
             }
-            Event::Start(Tag::Item) | Event::End(TagEnd::Item) => plain.end_line(),
-            Event::End(TagEnd::TableCell) => plain.0.push_str(CELL_END),
-            Event::End(TagEnd::TableHead | TagEnd::TableRow) => {
-                plain.0.truncate(plain.0.trim_end_matches(CELL_END).len());
-                plain.end_line();
-            }
-            Event::End(TagEnd::Paragraph | TagEnd::Heading(_) | TagEnd::CodeBlock)
-            | Event::End(TagEnd::HtmlBlock | TagEnd::Table) => plain.end_block(),
-            Event::Text(text) | Event::Code(text) => plain.0.push_str(&text),
-            Event::SoftBreak => plain.0.push(' '),
-            Event::HardBreak => plain.end_line(),
-            Event::Html(html) => push_without_tags(&mut plain.0, &html),
-            _ => {}
         }
-    }
+        Event::Start(Tag::Item) | Event::End(Tag::Item) => plain.end_line(),
+        Event::End(Tag::TableCell) => plain.0.push_str(CELL_END),
+        Event::End(Tag::TableHead | Tag::TableRow) => {
+            plain.0.truncate(plain.0.trim_end_matches(CELL_END).len());
+            plain.end_line();
+        }
+        Event::End(
+            Tag::Paragraph | Tag::Heading(_) | Tag::CodeBlock { .. } | Tag::HtmlBlock | Tag::Table,
+        ) => plain.end_block(),
+        Event::Text(text) | Event::Code(text) => plain.0.push_str(text),
+        Event::SoftBreak => plain.0.push(' '),
+        Event::HardBreak => plain.end_line(),
+        Event::Html(html) => push_without_tags(&mut plain.0, html),
+        _ => {}
+    });
     plain.0.truncate(plain.0.trim_end().len());
     plain.0
 }
@@ -391,6 +353,53 @@ mod tests {
             plain(text),
             "Title\n\nSome wrapped text with code.\n\none\ninner\ntwo\n\na | b\n1 | 2\n\nlet x;\n\nkept"
         );
+    }
+
+    /// Each would take time that grows with the square of its length if something in it were
+    /// looked through again and again: hours at this length.
+    #[test]
+    fn any_text_takes_time_in_proportion() {
+        let parts = [
+            "[",
+            "]",
+            "*a",
+            "_*",
+            "![",
+            "[a](",
+            "[a](<",
+            "[a](b \"",
+            "<!--",
+            "<a b=\"",
+            "|",
+            "| a |\n|-|\n",
+            ">",
+            "> ",
+            "- ",
+            "1. ",
+            "\\",
+            "&#",
+            "- x\n",
+            "> a\n",
+            "[a]: b\n",
+            "[a]: b\n\n[a]",
+            "[^a]: b\n",
+            "*a **b ",
+            "~~a~",
+            "<!A ",
+            "``` \n",
+            "a\n=\n",
+        ];
+        for part in parts {
+            let text = part.repeat(100_000 / part.len());
+            plain(&text);
+            marks(&text);
+        }
+        let mut runs = String::new();
+        (1..700).for_each(|length| runs += &format!("{} a ", "`".repeat(length)));
+        plain(&runs);
+        let nested: String =
+            (0..700).map(|depth| format!("{}- x\n", " ".repeat(2 * depth))).collect();
+        plain(&nested);
     }
 
     proptest! {
