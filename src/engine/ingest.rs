@@ -262,7 +262,7 @@ impl Ingest<'_> {
     async fn think(&self, document: &DocumentInput, revision: Rc<str>) -> Result<Contribution> {
         let Engine(inner) = self.engine;
         let spans = match &inner.ports.splitter {
-            Some(splitter) => locate(&document.text, &splitter.split(&document.text)?)?,
+            Some(splitter) => locate(&document.text, &splitter.split(&document.text).await?)?,
             None => split(&document.text, &inner.options.excerpts)?,
         };
         self.report(document, Stage::Excerpts, spans.len(), spans.len());

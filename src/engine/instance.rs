@@ -70,7 +70,7 @@ impl Embedder {
 /// The user's own way to split a document.
 pub trait Splitter {
     /// The texts of the excerpts in the order of the source.
-    fn split(&self, text: &str) -> Result<Vec<String>>;
+    fn split(&self, text: &str) -> LocalBoxFuture<'static, Result<Vec<String>>>;
 }
 
 /// How an instance works.
