@@ -28,15 +28,15 @@ function compileCore() {
 }
 
 // The generated module holds one instance of the wasm. As a function, it gives each instance bindings of its own, and
-// lets src/js/instance.ts stand between the two by giving it another `WebAssembly`.
+// lets src/js/instance.ts stand between the two by giving it another `WebAssembly`, and timers that it can stop.
 function bindingsAsFunction(path) {
   const text = readFileSync(`${path}.js`, "utf8");
   const names = [...text.matchAll(/^export class (\w+)/gm)].map(([, name]) => name).concat("initSync");
   const body = text.replace(/^export (?=class|function)/gm, "").replace(/^export \{ initSync, .*\};$/m, `return { ${names.join(", ")} };`);
   if (/^(import|export)\b|import\.meta/m.test(body)) throw new Error(`${path}.js is not in the form that is expected of wasm-bindgen`);
-  writeFileSync(`${path}.js`, `export function instantiate(WebAssembly) {\n${body}}\n`);
+  writeFileSync(`${path}.js`, `export function instantiate(WebAssembly, setTimeout, clearTimeout) {\n${body}}\n`);
   const types = names.map((name) => `  ${name}: typeof ${name};\n`).join("");
-  appendFileSync(`${path}.d.ts`, `\nexport interface Bindings {\n${types}}\nexport function instantiate(WebAssembly: object): Bindings;\n`);
+  appendFileSync(`${path}.d.ts`, `\nexport interface Bindings {\n${types}}\nexport function instantiate(WebAssembly: object, setTimeout: unknown, clearTimeout: unknown): Bindings;\n`);
 }
 
 function completeManifest() {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use futures::future::LocalBoxFuture;
-use js_sys::{Array, Function, JsString, Reflect, Uint8Array};
+use js_sys::{Array, Function, JsString, Object, Reflect, Uint8Array};
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
@@ -93,7 +93,18 @@ fn metadata(what: &str, value: &JsValue) -> Result<Metadata> {
     if !is_absent(value) && (!value.is_object() || Array::is_array(value)) {
         return Err(shape());
     }
+    if !is_absent(value) && Object::values(value.unchecked_ref()).iter().any(|v| !is_shallow(&v, 8))
+    {
+        return Err(Error::invalid(format!("{what} nests arrays more than 8 deep")));
+    }
     from_js(what, value).map_err(|_| shape())
+}
+
+/// Whether arrays in arrays end within so many levels. Reading them recurses, and so does all that is
+/// done with them later.
+fn is_shallow(value: &JsValue, levels: usize) -> bool {
+    !Array::is_array(value)
+        || levels > 0 && Array::from(value).iter().all(|item| is_shallow(&item, levels - 1))
 }
 
 #[derive(Deserialize, Default)]

@@ -18,12 +18,14 @@ export class Instance {
   /** How many exports are on the stack. */
   #depth = 0;
   readonly #pending = new Set<(reason: SmolRagError) => void>();
+  /** Cleared at the end: they would keep a Node process up. */
+  readonly #timers = new Set<unknown>();
 
   constructor(module: WebAssembly.Module) {
     const enter = (call: Call) => this.#enter(call);
     const leave = (call: Call) => this.#leave(call);
     const { Module } = WebAssembly;
-    this.bindings = instantiate({
+    const guardedWebAssembly = {
       Module,
       /** In place of `WebAssembly.Instance`: every way in and out passes the guard. */
       Instance: function (module: WebAssembly.Module, imports: Record<string, Record<string, unknown>>) {
@@ -31,12 +33,28 @@ export class Instance {
         for (const [from, functions] of Object.entries(imports)) guarded[from] = mapped(functions, leave) as WebAssembly.ModuleImports;
         return { exports: mapped(new WebAssembly.Instance(module, guarded).exports, enter) };
       },
-    });
+    };
+    this.bindings = instantiate(guardedWebAssembly, this.#setTimeout, this.#clearTimeout);
     this.bindings.initSync({ module });
   }
 
+  readonly #setTimeout = (callback: () => void, milliseconds: number): unknown => {
+    const timer: unknown = setTimeout(() => {
+      this.#timers.delete(timer);
+      callback();
+    }, milliseconds);
+    this.#timers.add(timer);
+    return timer;
+  };
+
+  readonly #clearTimeout = (timer: unknown): void => {
+    this.#timers.delete(timer);
+    clearTimeout(timer as number);
+  };
+
+  /** Whether it has failed. Where the stack was too full to reject what was pending, that is done now. */
   get failed(): boolean {
-    return this.#thrown !== undefined;
+    return this.#bury() !== undefined;
   }
 
   /** A promise of what the work in the instance gives. It rejects when the instance fails. */
@@ -107,6 +125,7 @@ export class Instance {
       `smolrag failed: ${value instanceof Error ? value.message : String(value)}. What was committed is kept, calls that were pending have failed; call again`,
       { cause: value },
     );
+    for (const timer of this.#timers) this.#clearTimeout(timer);
     for (const reject of this.#pending) reject(this.#failure);
     this.#pending.clear();
     return this.#failure;

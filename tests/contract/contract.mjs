@@ -152,6 +152,7 @@ export function contract({ open, pkg, indexedDB, corpora }) {
         [{ source: "a.md", text: 7 }],
         [{ ...good, metadata: { when: new Date() } }],
         [{ ...good, metadata: { value: NaN } }],
+        [{ ...good, metadata: { value: [[[[[[[[["deep"]]]]]]]]] } }],
         "a.md",
         [null],
       ];
