@@ -153,7 +153,7 @@ export function failure({ open, pkg }) {
       await rejects(rag.text("guide.md"), "internal");
       storage.armed = true;
       const calls = [rag.documents(), rag.text("guide.md"), rag.stream("queue").next()];
-      for (const call of calls) await rejects(call, "internal");
+      await Promise.all(calls.map((call) => rejects(call, "internal")));
       equal((await rag.documents()).length, 1);
     }
     await rag.close();
