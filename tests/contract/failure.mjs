@@ -1,5 +1,6 @@
 // What becomes of a failing wasm instance: a panic, an exception thrown through its frames, a stack overflow.
 import { equal, ok, rejects } from "./expect.mjs";
+import { strays } from "./strays.mjs";
 
 const guide = "# Request queue\n\nThe **request queue** holds at most 1024 waiting calls. The **request queue** serves `SmolRag`.\n";
 
@@ -24,24 +25,6 @@ function treacherousStorage() {
       return (epoch += 1);
     },
     close: async () => {},
-  };
-}
-
-/** Whatever is thrown or rejected where nobody catches it, until `stop`. */
-function strays() {
-  const found = [];
-  const node = globalThis.process?.on && !globalThis.window;
-  const report = (event) => {
-    event.preventDefault?.();
-    found.push(String(event.reason ?? event.error ?? event.message ?? event));
-  };
-  const kinds = node ? ["unhandledRejection", "uncaughtException"] : ["unhandledrejection", "error"];
-  const [on, off] = node ? ["on", "off"] : ["addEventListener", "removeEventListener"];
-  for (const kind of kinds) (node ? process : globalThis)[on](kind, report);
-  return async () => {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    for (const kind of kinds) (node ? process : globalThis)[off](kind, report);
-    return found;
   };
 }
 
