@@ -29,6 +29,12 @@ after(async () => {
   await server?.close();
 });
 
+test("ten thousand mixed calls at once, twice", async () => {
+  const options = { seed: Number(process.env.SEED ?? Date.now() % 2 ** 32) };
+  console.log(`seed ${options.seed}`);
+  console.log(JSON.stringify(await page.evaluate((options) => globalThis.mixed(options), options)));
+});
+
 // The names are the same here.
 const suites = { failure: failure({}), worker: worker({}), "in a worker": contract({ indexedDB: true, corpora: documents }) };
 for (const [suite, cases] of Object.entries(suites)) {

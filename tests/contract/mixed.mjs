@@ -4,7 +4,9 @@ import { equal, ok } from "./expect.mjs";
 import { strays } from "./strays.mjs";
 
 const modes = ["standard", "local_kg", "global_kg", "hybrid_kg", "mix"];
-const topics = ["Request Queue", "Storage Adapter", "Vector Index", "Lexical Index", "Knowledge Graph", "Commit Log", "Rate Limiter", "Token Bucket"];
+const firsts = ["Request", "Storage", "Vector", "Lexical", "Graph", "Commit", "Rate", "Token", "Merge", "Cache", "Model", "Excerpt"];
+const lasts = ["Queue", "Adapter", "Index", "Limiter", "Bucket", "Log", "Reader", "Splitter", "Ledger", "Router", "Planner", "Keeper"];
+const topics = firsts.flatMap((first) => lasts.map((last) => `${first} ${last}`));
 const verbs = ["feeds", "bounds", "serves", "orders", "extends", "replaces"];
 
 /** xorshift: the same calls for the same seed. */
@@ -20,8 +22,8 @@ function dice(seed) {
 
 /** A document whose every sentence says of which source and version it is. */
 function textOf(source, version, roll) {
-  const sentence = () => `The **${topics[roll(8)]}** ${verbs[roll(6)]} the **${topics[roll(8)]}** in ${source} version ${version}.`;
-  return [`# ${topics[roll(8)]}`, ...Array.from({ length: 1 + roll(4) }, () => `${sentence()} ${sentence()}`)].join("\n\n");
+  const sentence = () => `The **${topics[roll(topics.length)]}** ${verbs[roll(6)]} the **${topics[roll(topics.length)]}** in ${source} version ${version}.`;
+  return [`# ${topics[roll(topics.length)]}`, ...Array.from({ length: 1 + roll(2) }, sentence)].join("\n\n");
 }
 
 /** What is known of each source: every text it ever had, and the writes on it in the order of their calls. */
@@ -44,6 +46,7 @@ class Model {
         known.now = text;
       }
       known.writes = [];
+      known.texts = new Set(known.now === undefined ? [] : [known.now]);
     }
   }
 
@@ -101,10 +104,10 @@ async function round(rag, model, { calls, sources, roll }) {
       const entry = write(source, undefined);
       entry.outcome = await rag.remove(source, options);
     },
-    retrieve: async (options) => model.check((await rag.retrieve(`${topics[roll(8)]} ${verbs[roll(6)]}`, { mode: modes[roll(5)], ...options })).excerpts),
-    query: async (options) => model.check((await rag.query(`What ${verbs[roll(6)]} the ${topics[roll(8)]}?`, { mode: modes[roll(5)], ...options })).references),
+    retrieve: async (options) => model.check((await rag.retrieve(`${topics[roll(topics.length)]} ${verbs[roll(6)]}`, { mode: modes[roll(5)], ...options })).excerpts),
+    query: async (options) => model.check((await rag.query(`What ${verbs[roll(6)]} the ${topics[roll(topics.length)]}?`, { mode: modes[roll(5)], ...options })).references),
     async stream(options) {
-      for await (const part of rag.stream(`What is the ${topics[roll(8)]}?`, { mode: modes[roll(5)], ...options })) {
+      for await (const part of rag.stream(`What is the ${topics[roll(topics.length)]}?`, { mode: modes[roll(5)], ...options })) {
         if (part.type === "done") model.check(part.answer.references);
       }
     },
@@ -114,10 +117,10 @@ async function round(rag, model, { calls, sources, roll }) {
       ok(text === undefined || model.of(source).texts.has(text), `${source} has a text that nobody gave it`);
     },
     async browse() {
-      await Promise.all([rag.documents(), rag.entity(topics[roll(8)]), rag.graph({ limit: 20 })]);
+      await Promise.all([rag.documents(), rag.entity(topics[roll(topics.length)]), rag.graph({ limit: 20 })]);
     },
   };
-  const choice = ["ingest", "ingest", "again", "remove", "retrieve", "retrieve", "retrieve", "query", "query", "stream", "text", "browse"];
+  const choice = ["ingest", "ingest", "again", "remove", "remove", "retrieve", "retrieve", "query", "query", "stream", "text", "browse"];
   const settled = { done: 0, aborted: 0 };
   const made = [];
   for (let i = 0; i < calls; i += 1) {
@@ -145,7 +148,7 @@ async function round(rag, model, { calls, sources, roll }) {
 /** What there is, as it can be asked for. */
 async function state(rag) {
   const found = [];
-  for (const mode of modes) for (const topic of topics) found.push(await rag.retrieve(topic, { mode, topK: 20 }));
+  for (const mode of modes) for (const topic of topics.slice(0, 24)) found.push(await rag.retrieve(topic, { mode, topK: 20 }));
   return [await rag.documents(), await rag.graph({ limit: 1000 }), found];
 }
 
@@ -155,11 +158,17 @@ async function state(rag) {
  *   garbage left out
  * @param {{ seed: number, calls?: number }} options
  */
-export async function mixed({ open, memory }, { seed, calls = 10_000, sources = 60 }) {
+export async function mixed({ open, memory }, { seed, calls = 10_000, sources = 16 }) {
   const stop = strays();
   const roll = dice(seed);
   const rag = await open({ storage: "memory", limits: { queue: 2 * calls } });
   const model = new Model();
+  // Both rounds begin with a full knowledge base, so that their peaks compare: wasm memory does not shrink.
+  for (let i = 0; i < sources; i += 1) {
+    const [source, text] = [`${i}.md`, textOf(`${i}.md`, 0, roll)];
+    await rag.ingest([{ source, text }]);
+    Object.assign(model.of(source), { now: text, texts: new Set([text]) });
+  }
   const rounds = [];
   const held = [];
   for (let number = 0; number < 2; number += 1) {
@@ -167,11 +176,11 @@ export async function mixed({ open, memory }, { seed, calls = 10_000, sources = 
     const settled = await round(rag, model, { calls, sources, roll });
     rounds.push({ ...settled, milliseconds: Math.round(performance.now() - started) });
     held.push(await memory());
-    const fresh = await open({ storage: "memory" });
-    await fresh.ingest(model.documents());
-    equal(await state(rag), await state(fresh), "the state is not that of a fresh instance");
-    await fresh.close();
   }
+  const fresh = await open({ storage: "memory" });
+  await fresh.ingest(model.documents());
+  equal(await state(rag), await state(fresh), "the state is not that of a fresh instance");
+  await fresh.close();
   const { reads, writes } = rag.stats().queue;
   equal([reads.waiting, reads.running, writes.waiting, writes.running, writes.committing], [0, 0, 0, 0, 0]);
   ok(held[1] <= 1.1 * held[0], `memory grew from ${held[0]} to ${held[1]} bytes in the second round`);
