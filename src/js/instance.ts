@@ -34,7 +34,7 @@ export class Instance {
         return { exports: mapped(new WebAssembly.Instance(module, guarded).exports, enter) };
       },
     };
-    this.bindings = instantiate(guardedWebAssembly, this.#setTimeout, this.#clearTimeout);
+    this.bindings = instantiate(guardedWebAssembly, this.#setTimeout, this.#clearTimeout, yieldToHost);
     this.bindings.initSync({ module });
   }
 
@@ -130,6 +130,23 @@ export class Instance {
     this.#pending.clear();
     return this.#failure;
   }
+}
+
+/** Resolves after the host has drawn and handled what came before, if it wanted to. */
+function yieldToHost(): Promise<void> {
+  return new Promise((resolve) => {
+    const { setImmediate } = globalThis as { setImmediate?(callback: () => void): void };
+    if (setImmediate) return setImmediate(resolve);
+    if (typeof MessageChannel === "undefined") return void setTimeout(resolve);
+    // Not a timer: those are held back for four milliseconds when they follow each other. Not `scheduler.yield()`: what
+    // goes on after it goes before the page's own timers and messages, which then wait for all of the work.
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(undefined);
+  });
 }
 
 function mapped(record: Record<string, unknown>, wrap: (call: Call) => Call): WebAssembly.Exports {

@@ -95,7 +95,7 @@ export class RemoteEngine implements Engine {
     }
   }
 
-  /** As they were when the worker last answered. */
+  /** As the worker last told them: after every write, and otherwise ten times a second. */
   stats(): Stats {
     if (this.#closed) throw closed();
     return this.#stats!;

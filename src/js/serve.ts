@@ -5,9 +5,12 @@ import type { Remote } from "./remote.js";
 import { Peer, type Port } from "./rpc.js";
 import type { CompletionRequest, OpenOptions, QueryOptions } from "./types.js";
 
+const writes: ReadonlySet<Method> = new Set<Method>(["ingest", "remove", "mergeEntities", "unmerge"]);
+
 /** Serves one knowledge base over the port, for as long as the worker lives. */
 export function serve(port: Port): void {
   let engine: Engine | undefined;
+  let soon: ReturnType<typeof setTimeout> | undefined;
   const peer: Peer = new Peer(port, (method, parameters, signal) => {
     if (method === "open") return open(parameters[0] as Record<string, unknown>);
     if (!engine) throw new Error("the knowledge base is not open");
@@ -16,7 +19,7 @@ export function serve(port: Port): void {
 
   async function open(options: Record<string, unknown>): Promise<void> {
     engine = await LocalEngine.open(opened(options, peer), (type, event) => {
-      tellStats();
+      tellStatsSoon();
       peer.tell("event", [type, event]);
     });
     tellStats();
@@ -31,7 +34,8 @@ export function serve(port: Port): void {
       const extended = isObject(options) ? { ...options, signal, ...(progress !== undefined && { onProgress }) } : options;
       return await engine.call(method, parameters.slice(0, -2), extended as object);
     } finally {
-      tellStats();
+      if (writes.has(method)) tellStats();
+      else tellStatsSoon();
     }
   }
 
@@ -39,12 +43,19 @@ export function serve(port: Port): void {
     try {
       yield* engine.stream(question as string, (isObject(options) ? { ...options, signal } : options) as QueryOptions);
     } finally {
-      tellStats();
+      tellStatsSoon();
     }
   }
 
-  /** Before the answer that they go with. */
+  /** Once for all reads of a tenth of a second: counting costs in proportion to what there is. */
+  function tellStatsSoon(): void {
+    soon ??= setTimeout(tellStats, 100);
+  }
+
+  /** After a write before its answer. */
   function tellStats(): void {
+    clearTimeout(soon);
+    soon = undefined;
     try {
       if (engine) peer.tell("stats", [engine.stats()]);
     } catch {
