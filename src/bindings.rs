@@ -13,8 +13,8 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::{
-    engine::{Engine, GraphOptions, IngestProgress, Notice, Signal, StreamPart},
-    host::{arguments, error_to_js, from_js, signal_from, to_js},
+    engine::{Engine, IngestProgress, Notice, Signal, StreamPart},
+    host::{arguments, error_to_js, signal_from, to_js},
     record::{Error, Result},
 };
 
@@ -142,7 +142,7 @@ impl Core {
     /// See `SmolRag.graph`.
     pub fn graph(&self, options: JsValue) -> Promise {
         let engine = self.0.clone();
-        promise(async move { engine.graph(from_js::<GraphOptions>("options", &options)?).await })
+        promise(async move { engine.graph(arguments::graph_options(&options)?).await })
     }
 
     /// See `SmolRag.mergeEntities`.

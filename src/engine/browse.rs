@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{ingest::check_name, instance::Engine, persist::Prepared, signal::Signal};
 use crate::{
-    record::{Metadata, Result},
+    record::{Filter, Metadata, Result},
     store::{EntityRef, PlaceRef, RelationshipRef},
 };
 
@@ -80,15 +80,14 @@ pub struct RelationshipInfo {
 }
 
 /// Which part of the graph to show.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct GraphOptions {
     /// Where to start; at the most connected entities if there is nothing here.
     pub around: Option<Vec<String>>,
     /// Steps from there.
-    pub depth: u32,
+    pub depth: usize,
     /// The most nodes.
-    pub limit: u32,
+    pub limit: usize,
 }
 
 impl Default for GraphOptions {
@@ -225,9 +224,9 @@ impl Engine {
     pub async fn graph(&self, options: GraphOptions) -> Result<GraphView> {
         self.reading(&Signal::default(), async {
             let knowledge = self.0.knowledge.borrow();
-            let limit = options.limit as usize;
+            let limit = options.limit;
             let entities = match &options.around {
-                Some(names) => knowledge.around(names, options.depth as usize, limit),
+                Some(names) => knowledge.around(names, options.depth, limit),
                 None => knowledge.most_connected(limit),
             };
             let edges = knowledge.relationships_among(&entities);
@@ -279,30 +278,27 @@ fn mention_info(place: PlaceRef<'_>) -> MentionInfo {
 }
 
 fn node_view(entity: EntityRef<'_>) -> NodeView {
+    let view = entity.view(&Filter::default());
     NodeView {
-        name: entity.name().clone(),
-        category: entity.category().into(),
-        description: joined(&entity.descriptions(), "\n"),
-        rank: entity.degree(),
+        name: view.name,
+        category: view.category,
+        description: view.descriptions.join("\n"),
+        rank: view.degree,
     }
 }
 
 fn edge_view(relationship: RelationshipRef<'_>) -> EdgeView {
-    let (one, other) = relationship.ends();
+    let view = relationship.view(&Filter::default());
+    let [source, target] = view.ends;
     EdgeView {
-        source: one.name().clone(),
-        target: other.name().clone(),
-        description: joined(&relationship.descriptions(), "\n"),
-        keywords: joined(&relationship.keywords(), ", "),
-        weight: relationship.weight(),
+        source,
+        target,
+        description: view.descriptions.join("\n"),
+        keywords: view.keywords.join(", "),
+        weight: view.weight,
     }
 }
 
 fn owned(texts: Vec<&Rc<str>>) -> Vec<Rc<str>> {
     texts.into_iter().cloned().collect()
-}
-
-/// Several texts as one.
-pub(super) fn joined(texts: &[&Rc<str>], separator: &str) -> String {
-    texts.iter().map(|text| &***text).collect::<Vec<_>>().join(separator)
 }

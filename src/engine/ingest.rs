@@ -17,9 +17,10 @@ use crate::{
     port::{DocumentText, ExcerptReading, ExcerptText, Pacer, Reading},
     record::{
         Contribution, EntityMention, Error, Excerpt, Metadata, MetadataValue, Position,
-        RelationshipMention, Result, UnitVector, Weight, excerpt_id, revision,
+        RelationshipMention, Result, UnitVector, Weight, codec::encode_metadata, excerpt_id,
+        revision,
     },
-    text::{Span, locate, split, title},
+    text::{ExcerptOptions, Span, locate, split, title},
 };
 
 /// A document as the user gives it.
@@ -256,9 +257,11 @@ impl Ingest<'_> {
     /// Over everything that the contribution depends on.
     fn revision(&self, document: &DocumentInput) -> Rc<str> {
         let reader = self.engine.reader(self.caller, &Meter::default()).id();
-        let metadata = format!("{:?}", document.metadata);
-        let excerpts = format!("{:?}", self.engine.0.options.excerpts);
-        revision(&[&document.text, &metadata, &reader, &excerpts]).into()
+        let metadata = encode_metadata(&document.metadata);
+        let ExcerptOptions { size, overlap, strategy } = self.engine.0.options.excerpts;
+        let excerpts = format!("{size} {overlap} {}", strategy as u8);
+        let parts = [&*document.text, &reader, &excerpts].map(str::as_bytes);
+        revision(&[parts[0], parts[1], parts[2], &metadata]).into()
     }
 
     /// Splits, reads and embeds; changes nothing.

@@ -40,7 +40,7 @@ impl<V: Clone + Weigh + 'static> CallLimits<V> {
         within(&*self.clock, self.timeout, answer, || {
             Error::provider(format!(
                 "the model {id} gave no answer for {} ms; check the provider or raise the timeout",
-                self.timeout
+                self.timeout as u64
             ))
         })
         .await
@@ -203,10 +203,9 @@ impl LimitedEmbeddingModel {
                 )));
             }
             if let Some(at) = vector.iter().position(|value| !value.is_finite()) {
-                let value = vector[at];
                 return Err(Error::provider(format!(
-                    "the embedding model {id} gave {value} in dimension {at} for text {i} of \
-                     {texts}; check the model"
+                    "the embedding model {id} gave no finite number in dimension {at} for text \
+                     {i} of {texts}; check the model"
                 )));
             }
         }

@@ -12,7 +12,6 @@
 use std::rc::Rc;
 
 use super::{
-    browse::joined,
     fusion::fuse,
     retrieve::{Found, FoundEntity, FoundExcerpt, FoundRelationship, RetrieveOptions},
 };
@@ -262,25 +261,27 @@ impl<'a> Search<'a> {
     }
 
     fn entity(&self, entity: EntityRef<'a>, score: f64) -> FoundEntity {
+        let view = entity.view(&self.options.filter);
         FoundEntity {
-            name: entity.name().clone(),
-            category: entity.category().into(),
-            description: joined(&entity.descriptions(), "\n").into(),
-            rank: entity.degree(),
+            name: view.name,
+            category: view.category,
+            description: view.descriptions.join("\n").into(),
+            rank: view.degree,
             score,
             excerpts: self.excerpt_ids(entity.places()),
         }
     }
 
     fn relationship(&self, relationship: RelationshipRef<'a>, score: f64) -> FoundRelationship {
-        let (one, other) = relationship.ends();
+        let view = relationship.view(&self.options.filter);
+        let [source, target] = view.ends;
         FoundRelationship {
-            source: one.name().clone(),
-            target: other.name().clone(),
-            description: joined(&relationship.descriptions(), "\n").into(),
-            keywords: joined(&relationship.keywords(), ", ").into(),
-            weight: relationship.weight(),
-            rank: relationship.degree(),
+            source,
+            target,
+            description: view.descriptions.join("\n").into(),
+            keywords: view.keywords.join(", ").into(),
+            weight: view.weight,
+            rank: view.degree,
             score,
             excerpts: self.excerpt_ids(relationship.places()),
         }

@@ -3,21 +3,18 @@
 use std::rc::Rc;
 
 use futures::future::LocalBoxFuture;
-use js_sys::{Array, Function, JsString, Object, Reflect, Uint8Array};
-use serde::Deserialize;
+use js_sys::{Array, Function, JsString, Object, Reflect, Symbol, Uint8Array};
 use wasm_bindgen::prelude::*;
 
-use super::{
-    HostClock, IndexedDbStorage, JsEmbeddingModel, JsLanguageModel, JsStorage, from_js, settle,
-};
+use super::{HostClock, IndexedDbStorage, JsEmbeddingModel, JsLanguageModel, JsStorage, settle};
 use crate::{
     builtin::StaticEmbedder,
     engine::{
-        CacheLimits, DocumentInput, Embedder, GateLimits, Notice, Options, Ports, QueryOptions,
-        QueueLimits, RetrieveOptions, Splitter,
+        CacheLimits, DocumentInput, Embedder, GateLimits, GraphOptions, Notice, Options, Ports,
+        QueryOptions, QueueLimits, RetrieveOptions, Splitter,
     },
     port::{LanguageModel, Mode, Role, Storage, Turn},
-    record::{Code, Error, Filter, Metadata, Result},
+    record::{Code, Error, Filter, Metadata, MetadataValue, Result},
     text::{ExcerptOptions, Strategy},
 };
 
@@ -27,6 +24,54 @@ pub fn property(object: &JsValue, name: &str) -> JsValue {
         Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED)
     } else {
         JsValue::UNDEFINED
+    }
+}
+
+/// The property that a path such as `limits.queue` ends in.
+fn last_of(object: &JsValue, path: &str) -> JsValue {
+    property(object, path.rsplit('.').next().unwrap_or(path))
+}
+
+/// Options are an object or are left out.
+fn options<'v>(what: &str, value: &'v JsValue) -> Result<&'v JsValue> {
+    match is_absent(value) || value.is_object() {
+        true => Ok(value),
+        false => Err(Error::invalid(format!("{what} must be an object"))),
+    }
+}
+
+fn number(object: &JsValue, path: &str) -> Result<Option<f64>> {
+    let value = last_of(object, path);
+    if is_absent(&value) {
+        return Ok(None);
+    }
+    let number = value.as_f64().filter(|number| !number.is_nan());
+    number.map(Some).ok_or_else(|| Error::invalid(format!("{path} must be a number")))
+}
+
+fn positive(object: &JsValue, path: &str, default: f64) -> Result<f64> {
+    match number(object, path)? {
+        None => Ok(default),
+        Some(number) if number > 0.0 => Ok(number),
+        Some(_) => Err(Error::invalid(format!("{path} must be over 0"))),
+    }
+}
+
+fn count(object: &JsValue, path: &str, default: usize) -> Result<usize> {
+    match number(object, path)? {
+        None => Ok(default),
+        // More than fits the address space is as good as no limit.
+        Some(number) if number >= 0.0 && number.fract() == 0.0 => Ok(number as usize),
+        Some(_) => Err(Error::invalid(format!("{path} must be a whole number, 0 or more"))),
+    }
+}
+
+fn flag(object: &JsValue, path: &str, default: bool) -> Result<bool> {
+    let value = last_of(object, path);
+    match value.as_bool() {
+        Some(flag) => Ok(flag),
+        None if is_absent(&value) => Ok(default),
+        None => Err(Error::invalid(format!("{path} must be true or false"))),
     }
 }
 
@@ -90,40 +135,68 @@ fn metadata(what: &str, value: &JsValue) -> Result<Metadata> {
             "{what} must be an object of strings, numbers, booleans and arrays of these"
         ))
     };
-    if !is_absent(value) && (!value.is_object() || Array::is_array(value)) {
-        return Err(shape());
+    if is_absent(value) {
+        return Ok(Metadata::new());
     }
-    if !is_absent(value) && Object::values(value.unchecked_ref()).iter().any(|v| !is_shallow(&v, 8))
-    {
-        return Err(Error::invalid(format!("{what} nests arrays more than 8 deep")));
-    }
-    from_js(what, value).map_err(|_| shape())
+    // What can be iterated (an array, a Map) keeps its entries elsewhere than in its properties.
+    let is_plain = |object: &&Object| {
+        !Reflect::has(object, &Symbol::iterator()).is_ok_and(|iterable| iterable)
+    };
+    let object = value.dyn_ref::<Object>().filter(is_plain);
+    let entries = Object::entries(object.ok_or_else(shape)?);
+    let entry = |entry: JsValue| {
+        let entry: Array = entry.unchecked_into();
+        Some((text(what, &entry.get(0)).ok()?, metadata_value(&entry.get(1), DEEPEST)?))
+    };
+    entries.iter().map(entry).collect::<Option<_>>().ok_or_else(shape)
 }
 
-/// Whether arrays in arrays end within so many levels. Reading them recurses, and so does all that is
-/// done with them later.
-fn is_shallow(value: &JsValue, levels: usize) -> bool {
-    !Array::is_array(value)
-        || levels > 0 && Array::from(value).iter().all(|item| is_shallow(&item, levels - 1))
-}
+/// Arrays of metadata within each other.
+const DEEPEST: u32 = 16;
 
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase")]
-struct RetrieveFields {
-    mode: Option<String>,
-    top_k: Option<u32>,
-    max_tokens: Option<u32>,
+fn metadata_value(value: &JsValue, depth: u32) -> Option<MetadataValue> {
+    if let Some(flag) = value.as_bool() {
+        return Some(MetadataValue::Flag(flag));
+    }
+    if let Some(number) = value.as_f64() {
+        return Some(MetadataValue::Number(number));
+    }
+    if Array::is_array(value) && depth > 0 {
+        let items: &Array = value.unchecked_ref();
+        let list = items.iter().map(|item| metadata_value(&item, depth - 1));
+        return list.collect::<Option<_>>().map(MetadataValue::List);
+    }
+    text("metadata", value).ok().map(MetadataValue::Text)
 }
 
 /// `{ mode?, topK?, maxTokens?, filter? }`.
 pub fn retrieve_options(value: &JsValue) -> Result<RetrieveOptions> {
-    let RetrieveFields { mode, top_k, max_tokens } = from_js("options", value)?;
+    let value = options("options", value)?;
     let defaults = RetrieveOptions::default();
+    let mode = property(value, "mode");
     Ok(RetrieveOptions {
-        mode: mode.map_or(Ok(defaults.mode), |name| Mode::parse(&name))?,
-        top_k: top_k.map_or(defaults.top_k, |k| k as usize),
-        max_tokens: max_tokens.map_or(defaults.max_tokens, |tokens| tokens as usize),
+        mode: match is_absent(&mode) {
+            true => defaults.mode,
+            false => Mode::parse(&text("mode", &mode)?)?,
+        },
+        top_k: count(value, "topK", defaults.top_k)?,
+        max_tokens: count(value, "maxTokens", defaults.max_tokens)?,
         filter: Filter(metadata("filter", &property(value, "filter"))?),
+    })
+}
+
+/// `{ around?, depth?, limit? }`.
+pub fn graph_options(value: &JsValue) -> Result<GraphOptions> {
+    let value = options("options", value)?;
+    let defaults = GraphOptions::default();
+    let around = property(value, "around");
+    Ok(GraphOptions {
+        around: match is_absent(&around) {
+            true => None,
+            false => Some(names("around", &around)?),
+        },
+        depth: count(value, "depth", defaults.depth)?,
+        limit: count(value, "limit", defaults.limit)?,
     })
 }
 
@@ -153,29 +226,6 @@ pub fn query_options(value: &JsValue) -> Result<QueryOptions> {
     Ok(QueryOptions { retrieve: retrieve_options(value)?, history })
 }
 
-#[derive(Deserialize, Default)]
-struct ExcerptFields {
-    size: Option<u32>,
-    overlap: Option<u32>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase")]
-struct LimitFields {
-    queue: Option<u32>,
-    ingest_concurrency: Option<u32>,
-    llm_concurrency: Option<u32>,
-    llm_per_second: Option<f64>,
-    model_timeout: Option<f64>,
-    document_bytes: Option<u32>,
-}
-
-#[derive(Deserialize, Default)]
-struct CacheFields {
-    entries: Option<u32>,
-    bytes: Option<f64>,
-}
-
 /// What `open` takes, with the parts that only the host knows.
 pub async fn open_options(
     value: &JsValue,
@@ -188,11 +238,7 @@ pub async fn open_options(
     let excerpts = property(value, "excerpts");
     let options = Options {
         excerpts: excerpt_options(&excerpts)?,
-        resolve_entities: from_js::<Option<bool>>(
-            "resolveEntities",
-            &property(value, "resolveEntities"),
-        )?
-        .unwrap_or(true),
+        resolve_entities: flag(value, "resolveEntities", true)?,
         ..limits(value)?
     };
     let ports = Ports {
@@ -207,45 +253,33 @@ pub async fn open_options(
 }
 
 fn limits(value: &JsValue) -> Result<Options> {
-    let limits: LimitFields = from_js("limits", &property(value, "limits"))?;
-    let cache: CacheFields = from_js("cache", &property(value, "cache"))?;
+    let (limits, cache) = (property(value, "limits"), property(value, "cache"));
+    let (limits, cache) = (options("limits", &limits)?, options("cache", &cache)?);
     let defaults = Options::default();
-    let count = |value: Option<u32>, default: usize| value.map_or(default, |value| value as usize);
-    let positive = |what: &str, value: Option<f64>, default: f64| match value {
-        None => Ok(default),
-        Some(value) if value > 0.0 => Ok(value),
-        Some(value) => Err(Error::invalid(format!("{what} must be over 0, not {value}"))),
-    };
-    let per_second =
-        positive("limits.llmPerSecond", limits.llm_per_second, defaults.llm.per_second)?;
+    let seconds = defaults.model_timeout / 1000.0;
     Ok(Options {
         queue: QueueLimits {
-            queue: count(limits.queue, defaults.queue.queue),
-            writers: count(limits.ingest_concurrency, defaults.queue.writers),
+            queue: count(limits, "limits.queue", defaults.queue.queue)?,
+            writers: count(limits, "limits.ingestConcurrency", defaults.queue.writers)?,
             ..defaults.queue
         },
         llm: GateLimits {
-            concurrency: count(limits.llm_concurrency, defaults.llm.concurrency),
-            per_second,
+            concurrency: count(limits, "limits.llmConcurrency", defaults.llm.concurrency)?,
+            per_second: positive(limits, "limits.llmPerSecond", defaults.llm.per_second)?,
             ..defaults.llm
         },
-        model_timeout: 1000.0
-            * positive(
-                "limits.modelTimeout",
-                limits.model_timeout,
-                defaults.model_timeout / 1000.0,
-            )?,
+        model_timeout: 1000.0 * positive(limits, "limits.modelTimeout", seconds)?,
         cache: CacheLimits {
-            entries: count(cache.entries, defaults.cache.entries),
-            bytes: cache.bytes.map_or(defaults.cache.bytes, |bytes| bytes as usize),
+            entries: count(cache, "cache.entries", defaults.cache.entries)?,
+            bytes: count(cache, "cache.bytes", defaults.cache.bytes)?,
         },
-        document_bytes: count(limits.document_bytes, defaults.document_bytes),
+        document_bytes: count(limits, "limits.documentBytes", defaults.document_bytes)?,
         ..defaults
     })
 }
 
 fn excerpt_options(value: &JsValue) -> Result<ExcerptOptions> {
-    let ExcerptFields { size, overlap } = from_js("excerpts", value)?;
+    let value = options("excerpts", value)?;
     let defaults = ExcerptOptions::default();
     let strategy = property(value, "strategy");
     let strategy = match strategy.as_string().as_deref() {
@@ -259,9 +293,9 @@ fn excerpt_options(value: &JsValue) -> Result<ExcerptOptions> {
             ));
         }
     };
-    let size = size.map_or(defaults.size, |size| size as usize);
+    let size = count(value, "excerpts.size", defaults.size)?;
     // A small size alone must not run into the default overlap.
-    let overlap = overlap.map_or(defaults.overlap.min(size / 4), |overlap| overlap as usize);
+    let overlap = count(value, "excerpts.overlap", defaults.overlap.min(size / 4))?;
     Ok(ExcerptOptions { size, overlap, strategy })
 }
 

@@ -1,7 +1,7 @@
 //! Values and errors between JavaScript and the core.
 
 use js_sys::Promise;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -33,7 +33,8 @@ pub fn error_to_js(error: &Error) -> JsValue {
 /// code of anything else.
 pub fn error_from_js(thrown: &JsValue, fallback: Code) -> Error {
     if !thrown.is_object() {
-        let text = thrown.as_string().unwrap_or_else(|| format!("{thrown:?}"));
+        let text = thrown.as_string();
+        let text = text.unwrap_or_else(|| "a callback threw what is no error".to_owned());
         return Error::new(fallback, text);
     }
     let thrown: &Thrown = thrown.unchecked_ref();
@@ -75,14 +76,4 @@ pub async fn settle(returned: Result<JsValue, JsValue>, fallback: Code) -> Resul
 pub fn to_js(value: &impl Serialize) -> Result<JsValue> {
     let serializer = serde_wasm_bindgen::Serializer::new().serialize_maps_as_objects(true);
     value.serialize(&serializer).map_err(|error| Error::new(Code::Internal, error.to_string()))
-}
-
-/// An argument of a call; `what` names it in the error. `undefined` and `null` give the default.
-pub fn from_js<T: DeserializeOwned + Default>(what: &str, value: &JsValue) -> Result<T> {
-    if value.is_undefined() || value.is_null() {
-        return Ok(T::default());
-    }
-    serde_wasm_bindgen::from_value(value.clone()).map_err(|error| {
-        Error::invalid(format!("{what}: {}", error.to_string().trim_start_matches("Error: ")))
-    })
 }

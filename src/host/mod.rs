@@ -12,7 +12,7 @@ mod storage;
 
 pub use abort::{signal_from, stream_with_abort, with_abort};
 pub use clock::HostClock;
-pub use convert::{error_from_js, error_to_js, from_js, settle, to_js};
+pub use convert::{error_from_js, error_to_js, settle, to_js};
 pub use indexed_db::IndexedDbStorage;
 pub use model::{JsEmbeddingModel, JsLanguageModel};
 pub use storage::JsStorage;

@@ -1,9 +1,6 @@
-use std::{borrow::Borrow, cmp::Ordering, fmt, marker::PhantomData, ops::Index, slice, vec};
+use std::{borrow::Borrow, cmp::Ordering, fmt, ops::Index, slice, vec};
 
-use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
-    de::{MapAccess, Visitor},
-};
+use serde::{Serialize, Serializer};
 
 /// At most so many entries stand in one block.
 const BLOCK: usize = 256;
@@ -360,30 +357,6 @@ impl<K: Ord, V, const N: usize> From<[(K, V); N]> for OrderedMap<K, V> {
 impl<K: Serialize, V: Serialize> Serialize for OrderedMap<K, V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self)
-    }
-}
-
-impl<'de, K: Ord + Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for OrderedMap<K, V> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries<K, V>(PhantomData<(K, V)>);
-
-        impl<'de, K: Ord + Deserialize<'de>, V: Deserialize<'de>> Visitor<'de> for Entries<K, V> {
-            type Value = OrderedMap<K, V>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a map")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-                let mut map = OrderedMap::new();
-                while let Some((key, value)) = entries.next_entry()? {
-                    map.insert(key, value);
-                }
-                Ok(map)
-            }
-        }
-
-        deserializer.deserialize_map(Entries(PhantomData))
     }
 }
 

@@ -2,15 +2,13 @@
 //! breaks inside strings, comments, and cut off at any point. A strict parser would refuse most of
 //! what is worth saving, so this one never refuses: it gives what it could read.
 
-use super::number::parse_number;
-
 /// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value {
     /// `null`, or a value that the end of the text cuts through.
     Null,
     Flag(bool),
-    Number(f64),
+    /// A string, a number as it is written, a word that should have been quoted.
     Text(String),
     List(Vec<Value>),
     /// In the order of the text.
@@ -44,7 +42,6 @@ impl Value {
     pub(super) fn to_text(&self) -> String {
         match self {
             Value::Text(text) => text.clone(),
-            Value::Number(number) => number.to_string(),
             Value::Flag(flag) => flag.to_string(),
             Value::List(items) => {
                 let texts: Vec<String> = items.iter().map(Value::to_text).collect();
@@ -234,10 +231,7 @@ impl Parser<'_> {
             "true" => Value::Flag(true),
             "false" => Value::Flag(false),
             "null" | "None" | "" => Value::Null,
-            word => match parse_number(word) {
-                Some(number) if number.is_finite() => Value::Number(number),
-                _ => Value::Text(word.to_owned()),
-            },
+            word => Value::Text(word.to_owned()),
         }
     }
 }
@@ -255,12 +249,8 @@ mod tests {
     #[test]
     fn reads_what_is_in_order() {
         let found = values(r#"{"a": [1, -2.5e1, true, null, "x\n\"y\" é \ud83d\ude00"], "b": {}}"#);
-        let list = Value::List(vec![
-            Value::Number(1.0),
-            Value::Number(-25.0),
-            Value::Flag(true),
-            text("x\n\"y\" é 😀"),
-        ]);
+        let list =
+            Value::List(vec![text("1"), text("-2.5e1"), Value::Flag(true), text("x\n\"y\" é 😀")]);
         assert_eq!(
             found,
             [Value::Object(vec![("a".into(), list), ("b".into(), Value::Object(vec![]))])]
@@ -274,7 +264,7 @@ mod tests {
             found,
             [
                 Value::Object(vec![("name".into(), text("A")), ("b".into(), text("two\nlines"))]),
-                Value::List(vec![Value::Number(1.0)])
+                Value::List(vec![text("1")])
             ]
         );
     }

@@ -171,9 +171,9 @@ impl Reader for PromptedReader {
         let absent = |option: &Option<String>| option.clone().unwrap_or_default();
         let gleaning = gleaning.to_string();
         let (language, guidance) = (absent(language), absent(guidance));
-        let mut parts = vec![VERSION, self.model.id(), &language, &guidance, &gleaning];
-        parts.extend(entity_types.iter().map(String::as_str));
-        format!("{VERSION}:{}:{}", self.model.id(), revision(&parts))
+        let parts = [VERSION, self.model.id(), &language, &guidance, &gleaning].into_iter();
+        let parts = parts.chain(entity_types.iter().map(String::as_str)).map(str::as_bytes);
+        format!("{VERSION}:{}:{}", self.model.id(), revision(&parts.collect::<Vec<_>>()))
     }
 
     fn read(

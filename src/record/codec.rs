@@ -84,6 +84,13 @@ pub fn decode<T: DeserializeOwned>(name: &str, record: &[u8]) -> Result<T> {
     if rest.is_empty() { Ok(value) } else { Err(damaged(name)) }
 }
 
+/// Metadata as bytes: the same exactly when the metadata is.
+pub fn encode_metadata(metadata: &Metadata) -> Vec<u8> {
+    let stored: Vec<(&String, StoredValue)> =
+        metadata.iter().map(|(name, value)| (name, value.into())).collect();
+    encode(&stored)
+}
+
 fn seal(mut record: Vec<u8>) -> Vec<u8> {
     let checksum = CHECKSUM.checksum(&record);
     record.extend_from_slice(&checksum.to_le_bytes());

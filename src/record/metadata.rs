@@ -1,11 +1,6 @@
 //! What the user attaches to a document, and the filter over it.
 
-use std::fmt;
-
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{self, SeqAccess, Visitor},
-};
+use serde::Serialize;
 
 use crate::order::OrderedMap;
 
@@ -26,57 +21,11 @@ pub enum MetadataValue {
 /// A document's metadata by name.
 pub type Metadata = OrderedMap<String, MetadataValue>;
 
-// By hand: derived, every value would first be read into serde's own model of data, 10 kB of code.
-impl<'de> Deserialize<'de> for MetadataValue {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Value;
-
-        impl<'de> Visitor<'de> for Value {
-            type Value = MetadataValue;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a boolean, a number, a string or an array of these")
-            }
-
-            fn visit_bool<E: de::Error>(self, flag: bool) -> Result<MetadataValue, E> {
-                Ok(MetadataValue::Flag(flag))
-            }
-
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<MetadataValue, E> {
-                Ok(MetadataValue::Number(number as f64))
-            }
-
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<MetadataValue, E> {
-                Ok(MetadataValue::Number(number as f64))
-            }
-
-            fn visit_f64<E: de::Error>(self, number: f64) -> Result<MetadataValue, E> {
-                Ok(MetadataValue::Number(number))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<MetadataValue, E> {
-                Ok(MetadataValue::Text(text.to_owned()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<MetadataValue, A::Error> {
-                let mut list = Vec::new();
-                while let Some(item) = items.next_element()? {
-                    list.push(item);
-                }
-                Ok(MetadataValue::List(list))
-            }
-        }
-
-        deserializer.deserialize_any(Value)
-    }
-}
-
 /// Which documents a query may use: every named value must match.
 ///
 /// A value matches when it is equal, or when either side is a list and one of its members is
 /// equal. `{ lang: ["en", "de"] }` reads: English or German.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter(pub Metadata);
 
 impl Filter {
@@ -107,18 +56,6 @@ mod tests {
 
     fn text(value: &str) -> MetadataValue {
         MetadataValue::Text(value.into())
-    }
-
-    #[test]
-    fn values_of_json_are_read_and_written_and_others_refused() {
-        let json = r#"{"a":true,"b":-2.0,"c":"x","d":[1.5,"y",[false]]}"#;
-        let metadata: Metadata = serde_json::from_str(json).unwrap();
-        assert_eq!(metadata["b"], MetadataValue::Number(-2.0));
-        assert_eq!(serde_json::to_string(&metadata).unwrap(), json);
-        assert_eq!(serde_json::from_str::<MetadataValue>("7").unwrap(), MetadataValue::Number(7.0));
-        for other in ["null", "{}", "[null]"] {
-            assert!(serde_json::from_str::<MetadataValue>(other).is_err());
-        }
     }
 
     #[test]

@@ -105,6 +105,11 @@ impl<M: Mention> Mentions<M> {
         few.into_iter().flatten().chain(many.into_iter().flatten())
     }
 
+    /// Those that are kept, as if there were no others.
+    pub(super) fn only(&self, keep: impl Fn(&M) -> bool) -> Self {
+        Mentions::Few(self.iter().filter(|mention| keep(mention)).cloned().collect())
+    }
+
     pub(super) fn first(&self) -> Option<&M> {
         self.iter().next()
     }

@@ -39,7 +39,7 @@ test("ten thousand mixed calls at once, twice", async () => {
 const suites = { failure: failure({}), worker: worker({}), "in a worker": contract({ indexedDB: true, corpora: documents }) };
 for (const [suite, cases] of Object.entries(suites)) {
   for (const name of Object.keys(cases)) {
-    test(`${suite}: ${name}`, { timeout: 30_000 }, async () => {
+    test(`${suite}: ${name}`, { timeout: 60_000 }, async () => {
       const failed = await page.evaluate(async ([suite, name]) => {
         try {
           await globalThis.suites[suite][name]();

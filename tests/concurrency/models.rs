@@ -302,8 +302,8 @@ fn an_answer_out_of_form_is_refused_by_name_and_not_kept() {
         (|vectors| vectors.push(vec![]), "3 vectors for 2 texts"),
         (|vectors| vectors[1].push(0.0), "3 dimensions, not 2, for text 1"),
         (|vectors| vectors[0].clear(), "0 dimensions, not 2, for text 0"),
-        (|vectors| vectors[1][0] = f32::NAN, "NaN in dimension 0 for text 1"),
-        (|vectors| vectors[0][1] = f32::NEG_INFINITY, "-inf in dimension 1 for text 0"),
+        (|vectors| vectors[1][0] = f32::NAN, "no finite number in dimension 0 for text 1"),
+        (|vectors| vectors[0][1] = f32::NEG_INFINITY, "no finite number in dimension 1 for text 0"),
     ];
     for (spoil, says) in cases {
         inner.spoil.set(Some(spoil));

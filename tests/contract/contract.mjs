@@ -21,6 +21,9 @@ The request queue serialises commits to IndexedDB.
 
 const memory = { storage: "memory" };
 
+/** Arrays within each other. */
+const deep = (levels) => (levels === 0 ? "deep" : [deep(levels - 1)]);
+
 /**
  * The cases by name. `open` is `SmolRag.open` with what the host needs added to its options.
  * @param {{ open: (options?: object) => Promise<object>, pkg: object, indexedDB: boolean,
@@ -68,6 +71,18 @@ export function contract({ open, pkg, indexedDB, corpora }) {
       ok(found.entities.some((entity) => entity.name.toLowerCase().includes("request queue")));
       for (const entity of found.entities) ok(Number.isInteger(entity.rank) && entity.excerpts.length > 0);
       ok(found.context.length > 0);
+      await rag.close();
+    },
+
+    async "metadata comes back as it was given"() {
+      const rag = await open(memory);
+      const metadata = { empty: "", flag: true, list: ["a", 1, [false]], none: false, number: -2.5, text: "é" };
+      await rag.ingest([{ source: "a.md", text: guide, metadata }, { source: "b.md", text: guide }]);
+      const [a, b] = await rag.documents();
+      equal(a.metadata, metadata);
+      equal(b.metadata, {});
+      const { updated } = await rag.ingest([{ source: "a.md", text: guide, metadata: { ...metadata, empty: false } }]);
+      equal(updated, ["a.md"]);
       await rag.close();
     },
 
@@ -152,7 +167,10 @@ export function contract({ open, pkg, indexedDB, corpora }) {
         [{ source: "a.md", text: 7 }],
         [{ ...good, metadata: { when: new Date() } }],
         [{ ...good, metadata: { value: NaN } }],
-        [{ ...good, metadata: { value: [[[[[[[[["deep"]]]]]]]]] } }],
+        [{ ...good, metadata: { value: deep(20) } }],
+        [{ ...good, metadata: { value: null } }],
+        [{ ...good, metadata: new Map([["lang", "en"]]) }],
+        [{ ...good, metadata: "en" }],
         "a.md",
         [null],
       ];
@@ -161,7 +179,7 @@ export function contract({ open, pkg, indexedDB, corpora }) {
       await rag.ingest([good]);
       for (const options of [
         { mode: "telepathy" }, { topK: -1 }, { topK: 1.5 }, { topK: NaN }, { topK: "5" }, { maxTokens: -1 },
-        { filter: "en" }, { filter: { lang: {} } }, { filter: [] },
+        { filter: "en" }, { filter: { lang: {} } }, { filter: [] }, { mode: 5 }, "standard",
       ]) await rejects(rag.retrieve("text", options), "invalid-argument");
       for (const question of ["", "  ", 7, undefined, "\udc00"]) await rejects(rag.query(question), "invalid-argument");
       await rejects(rag.remove(""), "invalid-argument");

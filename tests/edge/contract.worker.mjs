@@ -2,6 +2,7 @@
 import table from "../../pkg/embedding.bin";
 import * as pkg from "../../pkg/workerd.js";
 import { contract } from "../contract/contract.mjs";
+import { providers } from "../contract/providers.mjs";
 
 const embedder = pkg.staticEmbedder(table);
 const open = (options) => pkg.SmolRag.open({ embedder, ...options });
@@ -9,8 +10,9 @@ const open = (options) => pkg.SmolRag.open({ embedder, ...options });
 export default {
   async fetch(request) {
     try {
-      const { name, corpora } = await request.json();
-      await contract({ open, pkg, indexedDB: false, corpora })[name]();
+      const { name, corpora, url } = await request.json();
+      const cases = { ...contract({ open, pkg, indexedDB: false, corpora }), ...providers({ open, pkg, url }) };
+      await cases[name]();
       return new Response("");
     } catch (error) {
       return new Response(String(error.stack ?? error), { status: 500 });

@@ -12,7 +12,7 @@ before(async () => {
 after(() => worker?.dispose());
 
 for (const name of [...Object.keys(failure({})), "there are no workers here"]) {
-  test(name, { timeout: 30_000 }, async () => {
+  test(name, { timeout: 60_000 }, async () => {
     const response = await worker.dispatchFetch("http://localhost/", { method: "POST", body: name });
     if (response.status !== 200) throw new Error(await response.text());
   });

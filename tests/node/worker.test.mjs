@@ -19,4 +19,4 @@ const pkg = await import("../../pkg/node.js");
 
 const open = (options) => pkg.SmolRag.open({ ...options, worker: true });
 const cases = { ...contract({ open, pkg, indexedDB: false, corpora: {} }), ...worker({ open, kill: () => last.terminate() }) };
-for (const [name, run] of Object.entries(cases)) test(name, { timeout: 10_000 }, run);
+for (const [name, run] of Object.entries(cases)) test(name, { timeout: 60_000 }, run);

@@ -2,6 +2,7 @@
 //! merge rules, whatever led to it.
 
 mod defects;
+mod filter;
 mod oracle;
 mod pool;
 mod replay;

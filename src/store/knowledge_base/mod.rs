@@ -17,7 +17,10 @@ use slab::Slab;
 pub use self::{
     change::{Change, Checked},
     indices::Query,
-    view::{DocumentRef, EntityRef, ExcerptRef, Hit, PlaceRef, RelationshipRef, UNKNOWN},
+    view::{
+        DocumentRef, EntityRef, EntityView, ExcerptRef, Hit, PlaceRef, RelationshipRef,
+        RelationshipView, UNKNOWN,
+    },
 };
 use self::{
     document::{Document, ExcerptPlace, KeywordPlace, Place},

@@ -180,12 +180,22 @@ impl Network {
     /// What an entity is called: as the user merged it, else as it is called most often where it is
     /// described, else as relationships call it.
     pub(super) fn name(&self, node: NodeIndex) -> &Rc<str> {
-        let entity = self.graph.weight(node);
+        let Entity { mentions, ends, .. } = self.graph.weight(node);
+        self.name_by(node, mentions, ends)
+    }
+
+    /// [`Network::name`] by some of the mentions.
+    pub(super) fn name_by<'a>(
+        &'a self,
+        node: NodeIndex,
+        mentions: &'a Mentions<EntityPlace>,
+        ends: &'a Mentions<EndPlace>,
+    ) -> &'a Rc<str> {
         let key = self.graph.key(node);
         self.rules
             .name(key)
-            .or_else(|| entity.mentions.most_frequent(EntityPlace::NAME))
-            .or_else(|| entity.ends.most_frequent(EndPlace::NAME))
+            .or_else(|| mentions.most_frequent(EntityPlace::NAME))
+            .or_else(|| ends.most_frequent(EndPlace::NAME))
             .unwrap_or(key)
     }
 

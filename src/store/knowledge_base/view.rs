@@ -6,13 +6,14 @@ use std::rc::Rc;
 use petgraph::stable_graph::{EdgeIndex, NodeIndex};
 
 use super::{
-    document::{Document, EntityPlace, ExcerptPlace, Place, RelationshipPlace},
+    document::{Document, EndPlace, EntityPlace, ExcerptPlace, Place, RelationshipPlace},
     excerpts::Entry,
-    network::{DESCRIPTIONS, KEYWORD_SETS, Network},
+    network::{DESCRIPTIONS, Entity, KEYWORD_SETS, Network},
 };
 use crate::{
     order::sort_by_key,
-    record::{Contribution, Excerpt, Weight},
+    record::{Contribution, Excerpt, Filter, Weight},
+    store::mentions::Mentions,
 };
 
 /// The category of an entity that no document gives one.
@@ -170,6 +171,39 @@ impl<'a> EntityRef<'a> {
         self.network.graph.degree(self.node)
     }
 
+    /// It without the documents that the filter leaves out.
+    pub fn view(self, filter: &Filter) -> EntityView {
+        let Entity { mentions, ends, .. } = self.network.graph.weight(self.node);
+        if filter.is_empty() {
+            return self.view_by(mentions, ends, self.degree());
+        }
+        let edges = self.network.graph.edges_of(self.node).into_iter();
+        let degree = edges.filter(|edge| {
+            let mentions = &self.network.graph.edge_weight(*edge).mentions;
+            mentions.iter().any(|mention| matches(filter, &mention.place))
+        });
+        self.view_by(
+            &mentions.only(|mention| matches(filter, &mention.0)),
+            &ends.only(|end| matches(filter, &end.place)),
+            degree.count(),
+        )
+    }
+
+    fn view_by(
+        self,
+        mentions: &Mentions<EntityPlace>,
+        ends: &Mentions<EndPlace>,
+        degree: usize,
+    ) -> EntityView {
+        let category = mentions.most_frequent(EntityPlace::CATEGORY).cloned();
+        EntityView {
+            name: self.network.name_by(self.node, mentions, ends).clone(),
+            category: category.unwrap_or_else(|| UNKNOWN.into()),
+            descriptions: owned(mentions.distinct(EntityPlace::DESCRIPTION, DESCRIPTIONS)),
+            degree,
+        }
+    }
+
     /// Its relationships, the heaviest first, ties by the other entity's key.
     pub fn relationships(self) -> Vec<RelationshipRef<'a>> {
         let network = self.network;
@@ -178,6 +212,42 @@ impl<'a> EntityRef<'a> {
         sort_by_key(&mut found, |relationship| std::cmp::Reverse(relationship.thousandths()));
         found
     }
+}
+
+/// An entity as it is without the documents that a filter leaves out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EntityView {
+    /// As [`EntityRef::name`].
+    pub name: Rc<str>,
+    /// As [`EntityRef::category`].
+    pub category: Rc<str>,
+    /// As [`EntityRef::descriptions`].
+    pub descriptions: Vec<Rc<str>>,
+    /// As [`EntityRef::degree`].
+    pub degree: usize,
+}
+
+/// A relationship as it is without the documents that a filter leaves out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RelationshipView {
+    /// The names of its ends, as [`RelationshipRef::ends`].
+    pub ends: [Rc<str>; 2],
+    /// As [`RelationshipRef::weight`].
+    pub weight: f64,
+    /// As [`RelationshipRef::descriptions`].
+    pub descriptions: Vec<Rc<str>>,
+    /// As [`RelationshipRef::keywords`].
+    pub keywords: Vec<Rc<str>>,
+    /// As [`RelationshipRef::degree`].
+    pub degree: usize,
+}
+
+fn matches(filter: &Filter, place: &Place) -> bool {
+    filter.matches(&place.document.contribution.metadata)
+}
+
+fn owned(texts: Vec<&Rc<str>>) -> Vec<Rc<str>> {
+    texts.into_iter().cloned().collect()
 }
 
 /// A relationship of two entities.
@@ -216,6 +286,27 @@ impl<'a> RelationshipRef<'a> {
     pub fn degree(self) -> usize {
         let (first, second) = self.ends();
         first.degree() + second.degree()
+    }
+
+    /// It without the documents that the filter leaves out.
+    pub fn view(self, filter: &Filter) -> RelationshipView {
+        let mentions = &self.network.graph.edge_weight(self.edge).mentions;
+        if filter.is_empty() {
+            return self.view_by(mentions, filter);
+        }
+        self.view_by(&mentions.only(|mention| matches(filter, &mention.place)), filter)
+    }
+
+    fn view_by(self, mentions: &Mentions<RelationshipPlace>, filter: &Filter) -> RelationshipView {
+        let (one, other) = self.ends();
+        let ends = [one.view(filter), other.view(filter)];
+        RelationshipView {
+            weight: mentions.weight() as f64 / f64::from(Weight::UNIT),
+            descriptions: owned(mentions.distinct(RelationshipPlace::DESCRIPTION, DESCRIPTIONS)),
+            keywords: owned(mentions.distinct(RelationshipPlace::KEYWORDS, KEYWORD_SETS)),
+            degree: ends.iter().map(|end| end.degree).sum(),
+            ends: ends.map(|end| end.name),
+        }
     }
 
     /// Where it was read, by source and position.
