@@ -1,5 +1,5 @@
 # The two commands are `make demo` and `make test`. Each installs what it needs and says so.
-.PHONY: demo test package eval bench ready lint format clean
+.PHONY: demo test package eval bench bench-calls ready lint format clean
 env := tools/env
 
 demo: ## build everything and serve the web application on localhost
@@ -22,6 +22,10 @@ eval: package ## measure retrieval quality
 bench: ## measure the core's speed (Criterion)
 	tools/setup build
 	$(env) cargo bench --package smolrag-benches
+
+bench-calls: package ## measure concurrent calls in Chromium, on the page and in a worker
+	tools/setup test
+	$(env) node benches/calls.mjs
 
 ready: format lint test ## before a commit
 

@@ -18,6 +18,12 @@ use crate::{
     record::{Error, Result},
 };
 
+/// A panic leaves as an exception that says what happened; the package then replaces the instance.
+#[wasm_bindgen(start)]
+fn start() {
+    std::panic::set_hook(Box::new(|panic| wasm_bindgen::throw_str(&panic.to_string())));
+}
+
 /// A promise of what the work gives.
 fn promise<T: Serialize>(work: impl Future<Output = Result<T>> + 'static) -> Promise {
     settling(async move { to_js(&work.await?) }.boxed_local())

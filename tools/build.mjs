@@ -1,7 +1,7 @@
 // Builds the npm package into pkg/: the core to wasm, the hand-written entries beside it, the
 // manifest completed from pkg.json. Prints the size of the wasm and fails past the budget.
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,7 +17,8 @@ function compileCore() {
     // Panics name the files they come from: those of dependencies without the builder's home directory.
     "--config", `target.wasm32-unknown-unknown.rustflags = ["--remap-path-prefix=${cargoHome}/registry/src="]`);
   const built = join(process.env.CARGO_TARGET_DIR, "wasm32-unknown-unknown/release/smolrag.wasm");
-  run("wasm-bindgen", built, "--target", "web", "--out-dir", join(pkg, "wasm"), "--out-name", "smolrag");
+  run("wasm-bindgen", built, "--target", "web", "--omit-default-module-path", "--out-dir", join(pkg, "wasm"), "--out-name", "smolrag");
+  bindingsAsFunction(join(pkg, "wasm/smolrag"));
   const wasm = join(pkg, "wasm/smolrag_bg.wasm");
   // The features are those that rustc emits; wasm-opt must be told of each.
   run("wasm-opt", "-Oz", "--converge", "--low-memory-unused",
@@ -27,6 +28,19 @@ function compileCore() {
     "--enable-sign-ext", "--enable-mutable-globals", "--enable-reference-types", "--enable-multivalue",
     wasm, "-o", wasm);
   return wasm;
+}
+
+// The generated module holds one instance of the wasm. As a function, it gives each instance bindings of its own, and
+// lets src/js/instance.ts stand between the two by giving it another `WebAssembly`, timers that it can stop, and
+// the host's way to slice work.
+function bindingsAsFunction(path) {
+  const text = readFileSync(`${path}.js`, "utf8");
+  const names = [...text.matchAll(/^export class (\w+)/gm)].map(([, name]) => name).concat("initSync");
+  const body = text.replace(/^export (?=class|function)/gm, "").replace(/^export \{ initSync, .*\};$/m, `return { ${names.join(", ")} };`);
+  if (/^(import|export)\b|import\.meta/m.test(body)) throw new Error(`${path}.js is not in the form that is expected of wasm-bindgen`);
+  writeFileSync(`${path}.js`, `export function instantiate(WebAssembly, setTimeout, clearTimeout, yieldToHost) {\n${body}}\n`);
+  const types = names.map((name) => `  ${name}: typeof ${name};\n`).join("");
+  appendFileSync(`${path}.d.ts`, `\nexport interface Bindings {\n${types}}\nexport function instantiate(WebAssembly: object, setTimeout: unknown, clearTimeout: unknown, yieldToHost: () => Promise<void>): Bindings;\n`);
 }
 
 function completeManifest() {

@@ -19,7 +19,7 @@ async function start() {
   try {
     // Imported here and not above, so that a package that does not load is reported like any failure.
     const { SmolRag } = await import("./package.js");
-    const rag = await SmolRag.open({ name: "demo" });
+    const rag = await SmolRag.open({ name: "demo", worker: true });
     await connect(rag);
   } catch (error) {
     setState("failed");

@@ -1,4 +1,5 @@
-//! Storage that lasts as long as its instance.
+//! Storage that lasts as long as its instance. Native only: the package's storage in memory is
+//! JavaScript (`src/js/memory.ts`), so that it outlives a wasm instance that fails.
 
 use std::{cell::RefCell, rc::Rc};
 

@@ -145,6 +145,7 @@ impl Engine {
         let meter = Meter::default();
         let reading = self.0.queue.read(&signal)?.await?;
         let entered = self.now();
+        self.0.pacer.pause().await;
         let reader = self.reader(caller, &meter);
         let QueryOptions { retrieve, history } = options;
         let retrieved = signal
@@ -153,6 +154,7 @@ impl Engine {
                 self.find(&*reader, caller, &alone, &retrieve).await
             })
             .await?;
+        self.0.pacer.pause().await;
         let request = AnswerRequest {
             question,
             mode: retrieve.mode,

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     order::{OrderedSet, sort_by_key},
-    port::{DocumentText, ExcerptReading, ExcerptText, Reading},
+    port::{DocumentText, ExcerptReading, ExcerptText, Pacer, Reading},
     record::{
         Contribution, EntityMention, Error, Excerpt, Metadata, MetadataValue, Position,
         RelationshipMention, Result, UnitVector, Weight, codec::encode_metadata, excerpt_id,
@@ -214,6 +214,7 @@ impl Ingest<'_> {
         documents: &[DocumentInput],
     ) -> Result<(usize, Result<Outcome>)> {
         let unit = unit?;
+        self.engine.0.pacer.pause().await;
         let position = unit.position();
         let outcome = self.document(unit, &documents[position]).await;
         match outcome {
@@ -234,19 +235,21 @@ impl Ingest<'_> {
         if stored.as_deref() == Some(&*revision) {
             return Ok(Outcome::Unchanged);
         }
+        let pacer = &self.engine.0.pacer;
         let think = async {
             let contribution = self.think(document, revision).await?;
-            Prepared::put(
-                contribution,
-                &document.text,
-                self.engine.0.knowledge.borrow().dimensions(),
-            )
+            pacer.pause().await;
+            let dimensions = self.engine.0.knowledge.borrow().dimensions();
+            let prepared = Prepared::put(contribution, &document.text, dimensions)?;
+            pacer.pause().await;
+            Ok(prepared)
         };
         let prepared = self.signal.guard(think).await?;
         self.report(document, Stage::Commit, 0, 1);
         let turn = unit.commit_turn().await?;
         self.engine.commit(|_| Ok(Some(prepared.clone()))).await?;
         drop(turn);
+        pacer.pause().await;
         self.report(document, Stage::Commit, 1, 1);
         Ok(if stored.is_some() { Outcome::Updated } else { Outcome::Ingested })
     }
@@ -265,16 +268,14 @@ impl Ingest<'_> {
     async fn think(&self, document: &DocumentInput, revision: Rc<str>) -> Result<Contribution> {
         let Engine(inner) = self.engine;
         let spans = match &inner.ports.splitter {
-            Some(splitter) => locate(&document.text, &splitter.split(&document.text)?)?,
+            Some(splitter) => locate(&document.text, &splitter.split(&document.text).await?)?,
             None => split(&document.text, &inner.options.excerpts)?,
         };
         self.report(document, Stage::Excerpts, spans.len(), spans.len());
-        inner.ports.clock.yield_now().await;
+        inner.pacer.pause().await;
 
         let reading = self.read(document, &spans).await?;
-        inner.ports.clock.yield_now().await;
-
-        let mut contribution = assemble(document, revision, &spans, reading);
+        let mut contribution = assemble(document, revision, &spans, reading, &inner.pacer).await;
         let texts = embedded_texts(&contribution);
         let total = texts.len();
         self.report(document, Stage::Embedding, 0, total);
@@ -309,11 +310,12 @@ impl Ingest<'_> {
 }
 
 /// A contribution without its vectors.
-fn assemble(
+async fn assemble(
     document: &DocumentInput,
     revision: Rc<str>,
     spans: &[Span],
     reading: Reading,
+    pacer: &Pacer,
 ) -> Contribution {
     let mut contribution = Contribution {
         source: document.source.clone(),
@@ -326,6 +328,7 @@ fn assemble(
         keywords: reading.keywords.into_iter().map(Rc::from).collect(),
     };
     for (span, read) in spans.iter().zip(reading.excerpts) {
+        pacer.pause().await;
         add_excerpt(&mut contribution, &document.text[span.bytes.clone()], span, read);
     }
     contribution

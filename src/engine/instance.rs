@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     builtin::{ExtractiveReader, StaticEmbedder},
-    port::{Clock, Completion, EmbeddingModel, Epoch, LanguageModel, Reader, Storage},
+    port::{Clock, Completion, EmbeddingModel, Epoch, LanguageModel, Pacer, Reader, Storage},
     prompt::{self, PromptedReader},
     record::{Result, UnitVector},
     store::{Counts, KnowledgeBase, KnowledgeBaseOptions},
@@ -70,7 +70,7 @@ impl Embedder {
 /// The user's own way to split a document.
 pub trait Splitter {
     /// The texts of the excerpts in the order of the source.
-    fn split(&self, text: &str) -> Result<Vec<String>>;
+    fn split(&self, text: &str) -> LocalBoxFuture<'static, Result<Vec<String>>>;
 }
 
 /// How an instance works.
@@ -146,6 +146,8 @@ pub(super) struct Inner {
     pub epoch: Cell<Epoch>,
     completions: Rc<CallLimits<Rc<str>>>,
     embeddings: Rc<CallLimits<Rc<[f32]>>>,
+    /// Slices the work of all calls.
+    pub pacer: Pacer,
     extractive: Rc<dyn Reader>,
     next_caller: Cell<Caller>,
 }
@@ -197,16 +199,19 @@ impl Engine {
             clock: ports.clock.clone(),
             timeout: options.model_timeout,
         });
-        let extractive = Rc::new(ExtractiveReader::new(match &ports.embedder {
+        let pacer = Pacer::new(ports.clock.clone());
+        let table = match &ports.embedder {
             Some(Embedder::BuiltIn(table)) => Some(table.clone()),
             _ => None,
-        }));
+        };
+        let extractive = Rc::new(ExtractiveReader::new(table).paced(pacer.clone()));
         let engine = Engine(Rc::new(Inner {
             queue: Queue::new(options.queue),
             knowledge: RefCell::new(knowledge),
             epoch: Cell::new(0),
             completions,
             embeddings,
+            pacer,
             extractive,
             next_caller: Cell::default(),
             ports,
@@ -266,7 +271,12 @@ impl Engine {
         match &self.0.ports.embedder {
             None => Ok(vec![UnitVector::zero(0); texts.len()]),
             Some(Embedder::BuiltIn(table)) => {
-                texts.iter().map(|text| UnitVector::from_f32(&table.embed_one(text))).collect()
+                let mut vectors = Vec::with_capacity(texts.len());
+                for text in texts {
+                    self.0.pacer.pause().await;
+                    vectors.push(UnitVector::from_f32(&table.embed_one(&text))?);
+                }
+                Ok(vectors)
             }
             Some(Embedder::Model(model)) => {
                 let limited =
@@ -294,6 +304,7 @@ impl Engine {
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         let reading = self.0.queue.read(signal)?.await?;
+        self.0.pacer.pause().await;
         let result = signal.guard(work).await;
         drop(reading);
         result

@@ -134,9 +134,9 @@ impl Engine {
         loop {
             let rows = storage.read(DOCUMENTS, after.take(), PAGE).await?;
             for (key, record) in &rows {
+                self.0.pacer.pause().await;
                 self.apply_document(source_of(key), Some(record))?;
             }
-            self.0.ports.clock.yield_now().await;
             match rows.into_iter().nth(PAGE - 1) {
                 Some((key, _)) => after = Some(key),
                 None => break,
@@ -217,6 +217,7 @@ impl Engine {
                 changed.rules |= rules;
             }
             for source in OrderedSet::from_iter(changed.documents).into_items() {
+                self.0.pacer.pause().await;
                 self.apply_document(&source, self.row(&source).await?.as_deref())?;
             }
             if changed.rules {

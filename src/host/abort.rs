@@ -1,7 +1,8 @@
 //! `AbortSignal` in both directions: ours to a callback, the caller's to us.
 
-use std::future::Future;
+use std::{future::Future, task::Poll};
 
+use futures::{Stream, StreamExt, stream};
 use js_sys::Function;
 use wasm_bindgen::prelude::*;
 
@@ -54,6 +55,21 @@ pub fn with_abort<F: Future>(start: impl FnOnce(JsValue) -> F) -> impl Future<Ou
         guard.disarm();
         output
     }
+}
+
+/// Like [`with_abort`] for a stream: the signal fires if it is dropped before its end.
+pub fn stream_with_abort<S: Stream>(
+    start: impl FnOnce(JsValue) -> S,
+) -> impl Stream<Item = S::Item> {
+    let controller = AbortController::new();
+    let parts = start(controller.signal());
+    let mut guard = Some(AbortOnDrop(Some(controller)));
+    parts.chain(stream::poll_fn(move |_| {
+        if let Some(guard) = guard.take() {
+            guard.disarm();
+        }
+        Poll::Ready(None)
+    }))
 }
 
 /// Our signal for the caller's `AbortSignal` (or for none). The listener is taken off again when

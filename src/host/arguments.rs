@@ -2,14 +2,13 @@
 
 use std::rc::Rc;
 
+use futures::future::LocalBoxFuture;
 use js_sys::{Array, Function, JsString, Object, Reflect, Symbol, Uint8Array};
 use wasm_bindgen::prelude::*;
 
-use super::{
-    HostClock, IndexedDbStorage, JsEmbeddingModel, JsLanguageModel, JsStorage, error_from_js,
-};
+use super::{HostClock, IndexedDbStorage, JsEmbeddingModel, JsLanguageModel, JsStorage, settle};
 use crate::{
-    builtin::{MemoryStorage, StaticEmbedder},
+    builtin::StaticEmbedder,
     engine::{
         CacheLimits, DocumentInput, Embedder, GateLimits, GraphOptions, Notice, Options, Ports,
         QueryOptions, QueueLimits, RetrieveOptions, Splitter,
@@ -303,12 +302,12 @@ fn excerpt_options(value: &JsValue) -> Result<ExcerptOptions> {
 struct JsSplitter(Function);
 
 impl Splitter for JsSplitter {
-    fn split(&self, text: &str) -> Result<Vec<String>> {
-        let parts = self
-            .0
-            .call1(&JsValue::UNDEFINED, &text.into())
-            .map_err(|thrown| error_from_js(&thrown, Code::InvalidArgument))?;
-        names("what excerpts.strategy returns", &parts)
+    fn split(&self, text: &str) -> LocalBoxFuture<'static, Result<Vec<String>>> {
+        let parts = self.0.call1(&JsValue::UNDEFINED, &text.into());
+        Box::pin(async {
+            let parts = settle(parts, Code::InvalidArgument).await?;
+            names("what excerpts.strategy returns", &parts)
+        })
     }
 }
 
@@ -336,16 +335,10 @@ fn embedder(value: &JsValue) -> Result<Option<Embedder>> {
 }
 
 async fn storage(name: &str, value: &JsValue) -> Result<Rc<dyn Storage>> {
-    let kind = match value.as_string() {
-        Some(kind) => kind,
-        None if !is_absent(value) => return Ok(Rc::new(JsStorage::new(name, value.clone())?)),
-        None if is_absent(&property(&js_sys::global(), "indexedDB")) => "memory".to_owned(),
-        None => "indexeddb".to_owned(),
-    };
-    match kind.as_str() {
-        "memory" => Ok(Rc::new(MemoryStorage::new())),
-        "indexeddb" => Ok(Rc::new(IndexedDbStorage::open(name).await?)),
-        other => Err(Error::invalid(format!(
+    match value.as_string().as_deref() {
+        None => Ok(Rc::new(JsStorage::new(name, value.clone())?)),
+        Some("indexeddb") => Ok(Rc::new(IndexedDbStorage::open(name).await?)),
+        Some(other) => Err(Error::invalid(format!(
             "storage: {other:?} is not known; use \"indexeddb\", \"memory\" or a StorageAdapter"
         ))),
     }

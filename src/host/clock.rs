@@ -1,5 +1,5 @@
 use futures::future::LocalBoxFuture;
-use js_sys::{Function, Promise, global};
+use js_sys::{Function, Promise};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -15,14 +15,9 @@ extern "C" {
     #[wasm_bindgen(js_namespace = performance, js_name = now)]
     fn performance_now() -> f64;
 
-    type Global;
-    #[wasm_bindgen(method, getter)]
-    fn scheduler(this: &Global) -> JsValue;
-    type Scheduler;
-    #[wasm_bindgen(method, structural, js_name = yield)]
-    fn yield_now(this: &Scheduler) -> Promise;
-    #[wasm_bindgen(method, getter, structural, js_name = yield)]
-    fn yield_function(this: &Scheduler) -> JsValue;
+    // The package's own: it chooses what the host has (src/js/instance.ts).
+    #[wasm_bindgen(js_name = yieldToHost)]
+    fn yield_to_host() -> Promise;
 }
 
 /// The host's timers.
@@ -54,18 +49,10 @@ impl Clock for HostClock {
         })
     }
 
-    /// `scheduler.yield()` where the host has it: it keeps our place before other queued work.
     fn yield_now(&self) -> LocalBoxFuture<'static, ()> {
-        let scheduler = global().unchecked_into::<Global>().scheduler();
-        if scheduler.is_object() {
-            let scheduler = scheduler.unchecked_into::<Scheduler>();
-            if scheduler.yield_function().is_function() {
-                let turn = scheduler.yield_now();
-                return Box::pin(async move {
-                    let _ = JsFuture::from(turn).await;
-                });
-            }
-        }
-        self.sleep(0.0)
+        Box::pin(async {
+            // It has no way to reject.
+            let _ = JsFuture::from(yield_to_host()).await;
+        })
     }
 }

@@ -10,7 +10,7 @@ mod indexed_db;
 mod model;
 mod storage;
 
-pub use abort::{signal_from, with_abort};
+pub use abort::{signal_from, stream_with_abort, with_abort};
 pub use clock::HostClock;
 pub use convert::{error_from_js, error_to_js, settle, to_js};
 pub use indexed_db::IndexedDbStorage;

@@ -1,11 +1,11 @@
 //! Models that are JavaScript objects.
 
-use futures::{StreamExt, future::LocalBoxFuture, stream::LocalBoxStream};
+use futures::{StreamExt, TryStreamExt, future::LocalBoxFuture, stream::LocalBoxStream};
 use js_sys::{Array, AsyncIterator, Float32Array, Object, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::stream::JsStream;
 
-use super::{error_from_js, settle, with_abort};
+use super::{arguments::property, error_from_js, settle, stream_with_abort, with_abort};
 use crate::{
     port::{Completion, EmbeddingModel, LanguageModel},
     record::{Code, Error, Result},
@@ -46,7 +46,15 @@ extern "C" {
         texts: &Array,
         options: &JsValue,
     ) -> std::result::Result<JsValue, JsValue>;
+
+    /// A `Float32Array` whose constructor may refuse what it is given.
+    type Floats;
+    #[wasm_bindgen(constructor, catch, js_class = "Float32Array")]
+    fn new(values: &JsValue) -> std::result::Result<Floats, JsValue>;
 }
+
+/// The most components of a vector.
+const MOST_DIMENSIONS: f64 = 65_536.0;
 
 fn object(fields: &[(&str, &JsValue)]) -> JsValue {
     let object = Object::new();
@@ -117,34 +125,35 @@ impl LanguageModel for JsLanguageModel {
             return Box::pin(futures::stream::once(self.complete(request)));
         }
         let object = self.object.clone();
-        let started = with_abort(move |signal| async move {
-            let returned =
-                settle(object.stream(&request_object(&request, &signal)), Code::Provider).await?;
-            let iterate = Reflect::get(&returned, &js_sys::Symbol::async_iterator())
-                .ok()
-                .and_then(|f| f.dyn_into::<js_sys::Function>().ok())
-                .ok_or_else(|| {
-                    Error::provider(
-                        "the language model's stream() must return an AsyncIterable of strings",
-                    )
-                })?;
-            let iterator: AsyncIterator =
-                iterate.call0(&returned).map_err(provider_error)?.unchecked_into();
-            Ok::<_, Error>(JsStream::from(iterator))
-        });
-        Box::pin(futures::stream::once(started).flat_map(
-            |started| -> LocalBoxStream<'static, Result<String>> {
-                match started {
-                    Err(error) => Box::pin(futures::stream::once(async { Err(error) })),
-                    Ok(parts) => Box::pin(parts.map(|part| {
-                        part.map_err(provider_error)?.as_string().ok_or_else(|| {
-                            Error::provider("the language model's stream() must yield strings")
-                        })
-                    })),
-                }
-            },
-        ))
+        Box::pin(stream_with_abort(move |signal| {
+            futures::stream::once(iterator(object, request, signal))
+                .map_ok(|iterator| JsStream::from(iterator).map(string_part))
+                .try_flatten()
+        }))
     }
+}
+
+/// Calls `stream()` of a model.
+async fn iterator(
+    object: LanguageModelObject,
+    request: Completion,
+    signal: JsValue,
+) -> Result<AsyncIterator> {
+    let returned =
+        settle(object.stream(&request_object(&request, &signal)), Code::Provider).await?;
+    let iterate = Reflect::get(&returned, &js_sys::Symbol::async_iterator())
+        .ok()
+        .and_then(|f| f.dyn_into::<js_sys::Function>().ok())
+        .ok_or_else(|| {
+            Error::provider("the language model's stream() must return an AsyncIterable of strings")
+        })?;
+    Ok(iterate.call0(&returned).map_err(provider_error)?.unchecked_into())
+}
+
+fn string_part(part: Result<JsValue, JsValue>) -> Result<String> {
+    part.map_err(provider_error)?
+        .as_string()
+        .ok_or_else(|| Error::provider("the language model's stream() must yield strings"))
 }
 
 /// An `EmbeddingModel` object.
@@ -176,7 +185,7 @@ impl JsEmbeddingModel {
                 .filter(|n| n.fract() == 0.0 && (1.0..=most).contains(n))
                 .map(|n| n as usize)
         };
-        let dimensions = whole(object.dimensions(), 65_536.0).ok_or_else(|| {
+        let dimensions = whole(object.dimensions(), MOST_DIMENSIONS).ok_or_else(|| {
             Error::invalid("embedder: dimensions must be a whole number from 1 to 65536")
         })?;
         let max_batch = if object.max_batch().is_undefined() {
@@ -222,5 +231,9 @@ impl EmbeddingModel for JsEmbeddingModel {
 /// The components of an array-like of numbers; what is not one gives NaN or nothing, which the
 /// engine's check of every vector refuses.
 fn numbers(vector: &JsValue) -> Vec<f32> {
-    if vector.is_object() { Float32Array::new(vector).to_vec() } else { Vec::new() }
+    let length = property(vector, "length").as_f64();
+    match length.filter(|length| *length <= MOST_DIMENSIONS).map(|_| Floats::new(vector)) {
+        Some(Ok(floats)) => floats.unchecked_into::<Float32Array>().to_vec(),
+        _ => Vec::new(),
+    }
 }

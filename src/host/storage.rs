@@ -71,14 +71,22 @@ fn epoch_from(value: &JsValue) -> Result<Epoch> {
 }
 
 fn row_from(value: &JsValue) -> Result<Row> {
-    let pair = Array::from(value);
+    let pair = array(value)?;
     match (pair.get(0).as_string(), pair.get(1).dyn_into::<Uint8Array>()) {
         (Some(key), Ok(bytes)) => Ok((key, bytes.to_vec())),
-        _ => Err(Error::new(
-            Code::StorageCorrupt,
-            "the storage adapter's read() must give [string, Uint8Array] pairs",
-        )),
+        _ => Err(malformed()),
     }
+}
+
+fn array(value: &JsValue) -> Result<Array> {
+    if Array::is_array(value) { Ok(Array::from(value)) } else { Err(malformed()) }
+}
+
+fn malformed() -> Error {
+    Error::new(
+        Code::StorageCorrupt,
+        "the storage adapter's read() must give [string, Uint8Array] pairs",
+    )
 }
 
 impl Storage for JsStorage {
@@ -100,7 +108,7 @@ impl Storage for JsStorage {
         Box::pin(async move {
             let after = after.map_or(JsValue::UNDEFINED, |key| JsValue::from_str(&key));
             let rows = settle(object.read(table, &after, limit as f64), Code::Internal).await?;
-            Array::from(&rows).iter().map(|row| row_from(&row)).collect()
+            array(&rows)?.iter().map(|row| row_from(&row)).collect()
         })
     }
 

@@ -37,7 +37,7 @@ export class SmolRagError extends Error {
   static from(thrown: unknown): SmolRagError {
     if (thrown instanceof SmolRagError) return thrown;
     if (isFields(thrown)) return new SmolRagError(thrown.code, thrown.message, thrown);
-    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    const message = hasMessage(thrown) ? thrown.message : String(thrown);
     return new SmolRagError("internal", `a defect of smolrag: ${message}`, { cause: thrown });
   }
 }
@@ -49,7 +49,10 @@ interface Fields {
   retryAfter?: number;
 }
 
+function hasMessage(value: unknown): value is { message: string } {
+  return typeof value === "object" && value !== null && "message" in value && typeof value.message === "string";
+}
+
 function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && "code" in value && "message" in value
-    && typeof value.code === "string" && !(value instanceof Error);
+  return hasMessage(value) && "code" in value && typeof value.code === "string" && !(value instanceof Error);
 }

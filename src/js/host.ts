@@ -1,33 +1,36 @@
 // What an entry of the package supplies for its host. Each entry calls `useHost` once, before anything else.
+import type { Port } from "./rpc.js";
 
 export interface Host {
-  /** Instantiates the wasm module. */
-  start(): Promise<void> | void;
+  /** The compiled wasm module. */
+  module(): Promise<WebAssembly.Module> | WebAssembly.Module;
   /** The built-in embedding table, or undefined where the host does without it. */
   embeddingTable(): Promise<Uint8Array | undefined>;
+  /** Starts `worker-entry.js` in a worker of its own, where the host has workers. */
+  startWorker?(): Port;
 }
 
 let current: Host | undefined;
-let started: Promise<void> | undefined;
+let module: Promise<WebAssembly.Module> | undefined;
 let table: Promise<Uint8Array | undefined> | undefined;
 
 export function useHost(host: Host): void {
   current = host;
 }
 
-function host(): Host {
+export function host(): Host {
   if (!current) throw new Error("smolrag: import the package by its name, not a file inside it");
   return current;
 }
 
-/** Resolves once the core can be called synchronously. */
-export function ready(): Promise<void> {
+/** The wasm module, compiled on first use and once. */
+export function compiled(): Promise<WebAssembly.Module> {
   // An attempt that failed (say, offline) is not kept: the next call tries again.
-  started ??= Promise.resolve().then(() => host().start()).catch((error: unknown) => {
-    started = undefined;
+  module ??= Promise.resolve().then(() => host().module()).catch((error: unknown) => {
+    module = undefined;
     throw error;
   });
-  return started;
+  return module;
 }
 
 /** The embedding table, loaded on first use and once. */

@@ -70,7 +70,7 @@ export interface OpenOptions {
     size?: number;
     /** UTF-16 units repeated where a paragraph had to be cut; default 100. */
     overlap?: number;
-    strategy?: "markdown" | "words" | "characters" | ((text: string) => string[]);
+    strategy?: "markdown" | "words" | "characters" | ((text: string) => string[] | Promise<string[]>);
   };
   limits?: Limits;
   cache?: {
@@ -79,6 +79,12 @@ export interface OpenOptions {
     /** The most bytes; default 64 MiB. */
     bytes?: number;
   };
+  /**
+   * Run the engine in a dedicated worker, so that no work of it holds up the page; default false. Models, storage
+   * adapters, a splitter and listeners stay where they are and are called there. Where there are no workers, `open`
+   * rejects with `invalid-argument`.
+   */
+  worker?: boolean;
   /** Join names that differ only in case, width, quotes or a plural; default true. */
   resolveEntities?: boolean;
 }

@@ -1,11 +1,10 @@
 // The entry for Cloudflare Workers: the module is compiled ahead, at deployment.
 import { useHost } from "./host.js";
-import { initSync } from "./wasm/smolrag.js";
 // @ts-expect-error TypeScript knows no wasm modules; workerd gives a WebAssembly.Module.
 import module from "./wasm/smolrag_bg.wasm";
 
 useHost({
-  start: () => void initSync({ module: module as WebAssembly.Module }),
+  module: () => module as WebAssembly.Module,
   // 4 MB of a Worker's budget: given by who wants it, `open({ embedder: staticEmbedder(table) })`.
   embeddingTable: () => Promise.resolve(undefined),
 });

@@ -1,3 +1,5 @@
+use std::{cell::Cell, rc::Rc};
+
 use futures::future::LocalBoxFuture;
 
 /// Time, and the host's turn.
@@ -11,4 +13,45 @@ pub trait Clock {
     /// Resolves after the host has had its turn to draw and to handle events, so that long work
     /// can be sliced.
     fn yield_now(&self) -> LocalBoxFuture<'static, ()>;
+}
+
+/// Milliseconds of work between two turns of the host: two slices and a large step between them
+/// stay well under the 50 that count as a long task.
+const SLICE: f64 = 8.0;
+
+/// Milliseconds without a call of [`Pacer::pause`] after which it is taken that the host has had its
+/// turn: no step is so long.
+const AWAY: f64 = 40.0;
+
+/// Slices all work that shares it, however many calls do it: each step asks whether it is time
+/// for the host's turn. Without a clock it never is.
+#[derive(Clone, Default)]
+pub struct Pacer(Option<Rc<Slice>>);
+
+struct Slice {
+    clock: Rc<dyn Clock>,
+    began: Cell<f64>,
+}
+
+impl Pacer {
+    /// A pacer by that clock.
+    pub fn new(clock: Rc<dyn Clock>) -> Self {
+        Pacer(Some(Rc::new(Slice { clock, began: Cell::new(f64::NEG_INFINITY) })))
+    }
+
+    /// Goes between the steps of long work. Gives the host its turn if that is due, and says so; else
+    /// costs a look at the clock.
+    pub async fn pause(&self) -> bool {
+        let Some(slice) = &self.0 else { return false };
+        let now = slice.clock.now();
+        let elapsed = now - slice.began.get();
+        if elapsed < SLICE {
+            return false;
+        }
+        if elapsed < AWAY {
+            slice.clock.yield_now().await;
+        }
+        slice.began.set(slice.clock.now());
+        elapsed < AWAY
+    }
 }

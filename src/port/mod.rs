@@ -9,7 +9,7 @@ mod model;
 mod reader;
 mod storage;
 
-pub use clock::Clock;
+pub use clock::{Clock, Pacer};
 pub use model::{Completion, EmbeddingModel, LanguageModel};
 pub use reader::{
     AnswerPart, AnswerRequest, Context, ContextEntity, ContextExcerpt, ContextRelationship,

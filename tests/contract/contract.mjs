@@ -21,6 +21,9 @@ The request queue serialises commits to IndexedDB.
 
 const memory = { storage: "memory" };
 
+/** Arrays within each other. */
+const deep = (levels) => (levels === 0 ? "deep" : [deep(levels - 1)]);
+
 /**
  * The cases by name. `open` is `SmolRag.open` with what the host needs added to its options.
  * @param {{ open: (options?: object) => Promise<object>, pkg: object, indexedDB: boolean,
@@ -164,6 +167,7 @@ export function contract({ open, pkg, indexedDB, corpora }) {
         [{ source: "a.md", text: 7 }],
         [{ ...good, metadata: { when: new Date() } }],
         [{ ...good, metadata: { value: NaN } }],
+        [{ ...good, metadata: { value: deep(20) } }],
         [{ ...good, metadata: { value: null } }],
         [{ ...good, metadata: new Map([["lang", "en"]]) }],
         [{ ...good, metadata: "en" }],

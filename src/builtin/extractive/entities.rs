@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     order::{OrderedMap, sort},
-    port::DocumentText,
+    port::{DocumentText, Pacer},
     text::{self, is_stopword},
 };
 
@@ -36,15 +36,15 @@ pub(super) struct Document {
 }
 
 impl Document {
-    pub(super) fn read(document: &DocumentText) -> Self {
-        let excerpts = &document.excerpts;
-        let sentences: Vec<Vec<Sentence>> = excerpts
-            .iter()
-            .map(|excerpt| sentences(&excerpt.text, excerpt.fence.as_deref()))
-            .collect();
-        let entities = entities(document, &sentences);
-        let mentions = mentions(&sentences, &entities);
-        Document { sentences, entities, mentions }
+    pub(super) async fn read(document: &DocumentText, pacer: &Pacer) -> Self {
+        let mut found = Vec::with_capacity(document.excerpts.len());
+        for excerpt in &document.excerpts {
+            pacer.pause().await;
+            found.push(sentences(&excerpt.text, excerpt.fence.as_deref()));
+        }
+        let entities = entities(document, &found, pacer).await;
+        let mentions = mentions(&found, &entities, pacer).await;
+        Document { sentences: found, entities, mentions }
     }
 
     /// The entities that an excerpt speaks of, ascending; of too many those with the best reasons.
@@ -91,33 +91,50 @@ impl Document {
     }
 }
 
-fn mentions(sentences: &[Vec<Sentence>], entities: &[Entity]) -> Vec<Vec<Vec<usize>>> {
+async fn mentions(
+    sentences: &[Vec<Sentence>],
+    entities: &[Entity],
+    pacer: &Pacer,
+) -> Vec<Vec<Vec<usize>>> {
     let index = Index::new(entities);
-    let of_excerpt = |sentences: &Vec<Sentence>| {
-        sentences.iter().map(|one| index.mentioned(&one.text)).collect()
-    };
-    sentences.iter().map(of_excerpt).collect()
+    let mut mentions = Vec::with_capacity(sentences.len());
+    for excerpt in sentences {
+        pacer.pause().await;
+        mentions.push(excerpt.iter().map(|one| index.mentioned(&one.text)).collect());
+    }
+    mentions
 }
 
-fn entities(document: &DocumentText, sentences: &[Vec<Sentence>]) -> Vec<Entity> {
+async fn entities(
+    document: &DocumentText,
+    sentences: &[Vec<Sentence>],
+    pacer: &Pacer,
+) -> Vec<Entity> {
     let mut casing = Casing::default();
-    sentences.iter().flatten().for_each(|sentence| casing.learn(sentence));
+    for excerpt in sentences {
+        pacer.pause().await;
+        excerpt.iter().for_each(|sentence| casing.learn(sentence));
+    }
     let mut found: Vec<Candidate> = Vec::new();
     for (excerpt, sentences) in document.excerpts.iter().zip(sentences) {
+        pacer.pause().await;
         if let Some(heading) = excerpt.headings.last() {
             push_title(heading, Evidence::Heading, &mut found);
         }
         found.extend(candidates(&excerpt.text, excerpt.fence.as_deref(), sentences, &casing));
     }
-    found.extend(repeated(sentences));
-    merge(found)
+    found.extend(repeated(sentences, pacer).await);
+    merge(found, pacer).await
 }
 
 /// One entity for all spellings of a name.
-fn merge(found: Vec<Candidate>) -> Vec<Entity> {
+async fn merge(found: Vec<Candidate>, pacer: &Pacer) -> Vec<Entity> {
     let mut spellings: OrderedMap<Vec<String>, OrderedMap<String, (usize, Evidence)>> =
         OrderedMap::new();
-    for Candidate { name, evidence } in found {
+    for (at, Candidate { name, evidence }) in found.into_iter().enumerate() {
+        if at % 64 == 0 {
+            pacer.pause().await;
+        }
         let key = key(&name);
         if key.is_empty() {
             continue;
@@ -137,10 +154,11 @@ fn merge(found: Vec<Candidate>) -> Vec<Entity> {
 }
 
 /// Pairs of words, neither a stopword, that come together repeatedly in prose.
-fn repeated(sentences: &[Vec<Sentence>]) -> Vec<Candidate> {
+async fn repeated(sentences: &[Vec<Sentence>], pacer: &Pacer) -> Vec<Candidate> {
     let mut counts: OrderedMap<Vec<String>, (usize, String)> = OrderedMap::new();
     let prose = sentences.iter().flatten().filter(|sentence| sentence.kind == SentenceKind::Prose);
     for sentence in prose {
+        pacer.pause().await;
         let words = text::words(&sentence.text);
         for pair in words.windows(2) {
             let [(from, first), (at, second)] = [pair[0], pair[1]];

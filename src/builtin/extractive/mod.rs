@@ -22,8 +22,8 @@ use super::StaticEmbedder;
 use crate::{
     order::OrderedMap,
     port::{
-        AnswerPart, AnswerRequest, Completion, DocumentText, ExcerptReading, Keywords, Progress,
-        ReadEntity, ReadRelationship, Reader, Reading, Role, Turn,
+        AnswerPart, AnswerRequest, Completion, DocumentText, ExcerptReading, Keywords, Pacer,
+        Progress, ReadEntity, ReadRelationship, Reader, Reading, Role, Turn,
     },
     record::Result,
 };
@@ -47,27 +47,36 @@ const MAX_DESCRIPTION: usize = 400;
 #[derive(Clone, Default)]
 pub struct ExtractiveReader {
     embedder: Option<StaticEmbedder>,
+    pacer: Pacer,
 }
 
 impl ExtractiveReader {
     /// A reader that also weighs the meaning of sentences when it answers, if it has an embedder.
     pub fn new(embedder: Option<StaticEmbedder>) -> Self {
-        ExtractiveReader { embedder }
+        ExtractiveReader { embedder, pacer: Pacer::default() }
+    }
+
+    /// The same reader, its work sliced.
+    pub fn paced(self, pacer: Pacer) -> Self {
+        ExtractiveReader { pacer, ..self }
     }
 }
 
-fn read(text: &DocumentText, progress: &Progress) -> Reading {
-    let document = Document::read(text);
+async fn read(text: &DocumentText, progress: &Progress, pacer: &Pacer) -> Reading {
+    let document = Document::read(text, pacer).await;
     let total = text.excerpts.len();
-    let prose: Vec<Vec<usize>> =
-        (0..total).map(|index| document.mentioned_in_prose(index)).collect();
-    let likelihoods = pairs(&prose);
+    let mut prose: Vec<Vec<usize>> = Vec::with_capacity(total);
+    for index in 0..total {
+        pacer.pause().await;
+        prose.push(document.mentioned_in_prose(index));
+    }
+    let likelihoods = pairs(&prose, pacer).await;
     let read_excerpt = |index: usize| {
         let headings = &text.excerpts[index].headings;
         let path = headings.join(" > ");
         let theme = headings.last().map(ToString::to_string).unwrap_or_default();
         let surest = surest(&prose[index], &likelihoods);
-        let reading = ExcerptReading {
+        ExcerptReading {
             summary: if path.is_empty() { text.title.to_string() } else { path },
             entities: document
                 .mentioned(index)
@@ -79,14 +88,18 @@ fn read(text: &DocumentText, progress: &Progress) -> Reading {
                 .filter_map(|pair| read_pair(&document, index, pair, &theme))
                 .collect(),
             degraded: Vec::new(),
-        };
-        progress(index + 1, total);
-        reading
+        }
     };
-    Reading {
-        excerpts: (0..total).map(read_excerpt).collect(),
-        keywords: document_keywords(text, &document),
+    let mut excerpts = Vec::with_capacity(total);
+    for index in 0..total {
+        // Told as often as somebody could see it.
+        if pacer.pause().await {
+            progress(index, total);
+        }
+        excerpts.push(read_excerpt(index));
     }
+    progress(total, total);
+    Reading { excerpts, keywords: document_keywords(text, &document) }
 }
 
 /// The pairs that belong together among these entities, the surest first, with how surely.
@@ -205,7 +218,8 @@ impl Reader for ExtractiveReader {
         document: DocumentText,
         progress: Progress,
     ) -> LocalBoxFuture<'static, Result<Reading>> {
-        future::lazy(move |_| Ok(read(&document, &progress))).boxed_local()
+        let pacer = self.pacer.clone();
+        async move { Ok(read(&document, &progress, &pacer).await) }.boxed_local()
     }
 
     fn keywords(&self, question: &str) -> LocalBoxFuture<'static, Result<Keywords>> {

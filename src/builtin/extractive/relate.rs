@@ -1,6 +1,6 @@
 //! Which entities belong together: those that come together in passages more often than chance.
 
-use crate::order::OrderedMap;
+use crate::{order::OrderedMap, port::Pacer};
 
 /// The value that chance exceeds once in a thousand times (χ², one degree of freedom).
 const SIGNIFICANT: f64 = 10.83;
@@ -11,10 +11,14 @@ const ELSEWHERE: usize = 400;
 
 /// The significant pairs among the entities of each passage, the lesser index first, with how surely
 /// they belong together.
-pub(super) fn pairs(passages: &[Vec<usize>]) -> OrderedMap<(usize, usize), f64> {
+pub(super) async fn pairs(
+    passages: &[Vec<usize>],
+    pacer: &Pacer,
+) -> OrderedMap<(usize, usize), f64> {
     let mut single: OrderedMap<usize, f64> = OrderedMap::new();
     let mut joint: OrderedMap<(usize, usize), f64> = OrderedMap::new();
     for passage in passages {
+        pacer.pause().await;
         for (at, &first) in passage.iter().enumerate() {
             *single.get_or_default(first) += 1.0;
             for &second in &passage[at + 1..] {
@@ -54,6 +58,7 @@ pub(super) fn weight(likelihood: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use futures::executor::block_on;
     use proptest::prelude::*;
 
     use super::*;
@@ -73,7 +78,8 @@ mod tests {
         let mut passages = vec![vec![0, 1], vec![0, 1, 2], vec![0, 1], vec![2, 3]];
         passages.extend(vec![vec![2]; 60]);
         passages.extend(vec![vec![3]; 60]);
-        assert_eq!(pairs(&passages).into_keys().collect::<Vec<_>>(), [(0, 1)]);
+        let pairs = block_on(pairs(&passages, &Pacer::default()));
+        assert_eq!(pairs.into_keys().collect::<Vec<_>>(), [(0, 1)]);
     }
 
     proptest! {

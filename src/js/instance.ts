@@ -1,0 +1,164 @@
+// The wasm instance that all knowledge bases of a page share, and what becomes of them when it fails.
+//
+// A panic, a trap, an exception thrown through wasm frames: whatever leaves an export as an exception may have
+// left the instance's memory half changed, so nothing enters it again. What was pending rejects with `internal`,
+// and the next call finds a fresh instance. Each instance has bindings of its own (`instantiate` makes them), so
+// objects, closures and finalizers of a dead one cannot reach the next.
+import { SmolRagError } from "./error.js";
+import { compiled } from "./host.js";
+import { instantiate, type Bindings } from "./wasm/smolrag.js";
+
+type Call = (...parameters: unknown[]) => unknown;
+
+export class Instance {
+  readonly bindings: Bindings;
+  /** What the instance failed with. Set once, and first of all: after a stack overflow there is no room for calls. */
+  #thrown: { value: unknown } | undefined;
+  #failure: SmolRagError | undefined;
+  /** How many exports are on the stack. */
+  #depth = 0;
+  readonly #pending = new Set<(reason: SmolRagError) => void>();
+  /** Cleared at the end: they would keep a Node process up. */
+  readonly #timers = new Set<unknown>();
+
+  constructor(module: WebAssembly.Module) {
+    const enter = (call: Call) => this.#enter(call);
+    const leave = (call: Call) => this.#leave(call);
+    const { Module } = WebAssembly;
+    const guardedWebAssembly = {
+      Module,
+      /** In place of `WebAssembly.Instance`: every way in and out passes the guard. */
+      Instance: function (module: WebAssembly.Module, imports: Record<string, Record<string, unknown>>) {
+        const guarded: WebAssembly.Imports = {};
+        for (const [from, functions] of Object.entries(imports)) guarded[from] = mapped(functions, leave) as WebAssembly.ModuleImports;
+        return { exports: mapped(new WebAssembly.Instance(module, guarded).exports, enter) };
+      },
+    };
+    this.bindings = instantiate(guardedWebAssembly, this.#setTimeout, this.#clearTimeout, yieldToHost);
+    this.bindings.initSync({ module });
+  }
+
+  readonly #setTimeout = (callback: () => void, milliseconds: number): unknown => {
+    const timer: unknown = setTimeout(() => {
+      this.#timers.delete(timer);
+      callback();
+    }, milliseconds);
+    this.#timers.add(timer);
+    return timer;
+  };
+
+  readonly #clearTimeout = (timer: unknown): void => {
+    this.#timers.delete(timer);
+    clearTimeout(timer as number);
+  };
+
+  /** Whether it has failed. Where the stack was too full to reject what was pending, that is done now. */
+  get failed(): boolean {
+    return this.#bury() !== undefined;
+  }
+
+  /** A promise of what the work in the instance gives. It rejects when the instance fails. */
+  call<T>(work: () => Promise<unknown>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#pending.add(reject);
+      const settle = (tell: () => void): void => void (this.#pending.delete(reject) && tell());
+      const failed = (thrown: unknown): void => settle(() => reject(this.#bury() ?? SmolRagError.from(thrown)));
+      try {
+        work().then((value) => settle(() => resolve(value as T)), failed);
+      } catch (thrown) {
+        failed(thrown);
+      }
+    });
+  }
+
+  /** What the work gives at once. */
+  callSync<T>(work: () => unknown): T {
+    let value: unknown;
+    try {
+      value = work();
+    } catch (thrown) {
+      throw this.#bury() ?? SmolRagError.from(thrown);
+    }
+    const failure = this.#bury();
+    if (failure) throw failure;
+    return value as T;
+  }
+
+  /**
+   * An export. Into a dead instance nothing enters: what the host still has for it (a reaction to a promise, an event,
+   * a finalizer) finds nobody, and what is still on the stack is unwound.
+   */
+  #enter(call: Call): Call {
+    return (...parameters) => {
+      if (!this.#thrown) {
+        this.#depth += 1;
+        try {
+          return call(...parameters);
+        } catch (thrown) {
+          this.#thrown ??= { value: thrown };
+        } finally {
+          this.#depth -= 1;
+        }
+      }
+      const failure = this.#bury();
+      if (this.#depth > 0) throw failure;
+      // No results: the bindings read it as "no error".
+      return [];
+    };
+  }
+
+  /** An import. If the instance failed inside it, the frames that called it must not go on. */
+  #leave(call: Call): Call {
+    return (...parameters) => {
+      const result = call(...parameters);
+      if (this.#thrown) throw this.#thrown.value;
+      return result;
+    };
+  }
+
+  /** Rejects what is pending, if the instance has failed. */
+  #bury(): SmolRagError | undefined {
+    if (!this.#thrown) return undefined;
+    const { value } = this.#thrown;
+    this.#failure ??= new SmolRagError(
+      "internal",
+      `smolrag failed: ${value instanceof Error ? value.message : String(value)}. What was committed is kept, calls that were pending have failed; call again`,
+      { cause: value },
+    );
+    for (const timer of this.#timers) this.#clearTimeout(timer);
+    for (const reject of this.#pending) reject(this.#failure);
+    this.#pending.clear();
+    return this.#failure;
+  }
+}
+
+/** Resolves after the host has drawn and handled what came before, if it wanted to. */
+function yieldToHost(): Promise<void> {
+  return new Promise((resolve) => {
+    const { setImmediate } = globalThis as { setImmediate?(callback: () => void): void };
+    if (setImmediate) return setImmediate(resolve);
+    if (typeof MessageChannel === "undefined") return void setTimeout(resolve);
+    // Not a timer: those are held back for four milliseconds when they follow each other. Not `scheduler.yield()`: what
+    // goes on after it goes before the page's own timers and messages, which then wait for all of the work.
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(undefined);
+  });
+}
+
+function mapped(record: Record<string, unknown>, wrap: (call: Call) => Call): WebAssembly.Exports {
+  const entries = Object.entries(record).map(([name, value]) => [name, typeof value === "function" ? wrap(value as Call) : value]);
+  return Object.fromEntries(entries) as WebAssembly.Exports;
+}
+
+let current: Instance | undefined;
+
+/** The instance that calls go to: a fresh one if there is none or it has failed. */
+export async function instance(): Promise<Instance> {
+  const module = await compiled();
+  if (!current || current.failed) current = new Instance(module);
+  return current;
+}
