@@ -21,6 +21,8 @@ const suites = [
   { name: "lint, core", ...lint, args: ["clippy", "--quiet", "--all-targets", "--", "-D", "warnings"] },
   { name: "lint, wasm", ...lint, args: ["clippy", "--quiet", "--lib", "--target", "wasm32-unknown-unknown", "--", "-D", "warnings"] },
   { name: "core", ...cargo, args: ["test", "--quiet"] },
+  // Only the tests that say so run in wasm: those that the rest rests on.
+  { name: "core, wasm", ...cargo, args: ["test", "--target", "wasm32-unknown-unknown", "--test", "store", "--test", "engine"] },
   ...["node", "browser", "edge"].map((host) => ({
     name: host, ...nodeTest, args: ["--test", "--test-reporter=tap", `tests/${host}/`],
   })),

@@ -236,6 +236,12 @@ impl Engine {
         }
     }
 
+    /// The knowledge base in bytes: those of two engines are equal exactly if the same documents and
+    /// merges are in both, see [`KnowledgeBase::canonical_bytes`].
+    pub fn canonical_bytes(&self) -> Vec<u8> {
+        self.0.knowledge.borrow().canonical_bytes()
+    }
+
     /// Refuses new calls and waits for those under way; with `force`, cancels them first.
     pub async fn close(&self, force: bool) -> Result<()> {
         if force { self.0.queue.close_forced() } else { self.0.queue.close() }.await;

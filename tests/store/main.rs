@@ -6,4 +6,6 @@ mod filter;
 mod oracle;
 mod pool;
 mod replay;
+#[path = "../support/runner.rs"]
+mod runner;
 mod snapshot;

@@ -11,11 +11,12 @@ use smolrag::{
 use crate::{
     oracle::{Entry, Oracle, bm25, cosines},
     pool::{self, DIMENSIONS, NAMES, SOURCES, VARIANTS},
+    runner::check_all,
     snapshot::{Found, answers, english, search, snapshot},
 };
 
-/// Histories in each of the two replay tests, which run side by side.
-const REPLAY_CASES: u32 = 10_000;
+/// Histories in each of the two replay tests, which run side by side; in wasm one after the other.
+const REPLAY_CASES: u32 = if cfg!(target_arch = "wasm32") { 2_000 } else { 10_000 };
 /// Histories that the oracle follows step by step, in each of its two tests.
 const ORACLE_CASES: u32 = 500;
 const STEPS: usize = 60;
@@ -182,21 +183,21 @@ fn check(
     Ok(())
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(REPLAY_CASES))]
+fn histories(resolve: bool) {
+    let history = (vec(step(), 0..=STEPS), any::<u64>());
+    check_all(REPLAY_CASES, file!(), history, |(steps, shuffle)| replay(&steps, shuffle, resolve));
+}
 
-    #[test]
-    fn any_history_equals_a_fresh_fold(steps in vec(step(), 0..=STEPS), shuffle: u64) {
-        replay(&steps, shuffle, true)?;
-    }
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
+fn any_history_equals_a_fresh_fold() {
+    histories(true);
+}
 
-    #[test]
-    fn any_history_equals_a_fresh_fold_without_resolution(
-        steps in vec(step(), 0..=STEPS),
-        shuffle: u64,
-    ) {
-        replay(&steps, shuffle, false)?;
-    }
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
+fn any_history_equals_a_fresh_fold_without_resolution() {
+    histories(false);
 }
 
 proptest! {

@@ -1,0 +1,10 @@
+//! The engine over models and storage that do as they are told: what is left of failures is nothing.
+
+mod defects;
+#[expect(dead_code, reason = "every path and a killed task are for the tests of the queue")]
+#[path = "../support/executor.rs"]
+mod executor;
+mod model;
+mod replay;
+#[path = "../support/runner.rs"]
+mod runner;
