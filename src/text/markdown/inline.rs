@@ -341,11 +341,11 @@ impl<'t> Scanner<'t> {
     }
 
     fn open_bracket(&mut self, at: usize, length: usize) -> usize {
-        if length == 1 {
-            if let Some(reference) = self.footnote(at) {
-                self.special(at..at + reference, Action::Skip);
-                return reference;
-            }
+        if length == 1
+            && let Some(reference) = self.footnote(at)
+        {
+            self.special(at..at + reference, Action::Skip);
+            return reference;
         }
         let run = self.last_run;
         self.brackets.push(Bracket { at, image: length == 2, active: true, run });
@@ -385,15 +385,12 @@ impl<'t> Scanner<'t> {
         if let Some(length) = inline_target(rest) {
             return Some(length);
         }
-        if let Some(label) = rest.strip_prefix('[') {
-            if let Some(end) = label_end(label) {
-                match &label[..end] {
-                    "" => return self.defines(&self.text[inner]).then_some(2),
-                    label => return self.defines(label).then_some(end + 2),
-                }
-            }
+        let label = rest.strip_prefix('[').and_then(|label| Some(&label[..label_end(label)?]));
+        match label {
+            Some("") => self.defines(&self.text[inner]).then_some(2),
+            Some(label) => self.defines(label).then_some(label.len() + 2),
+            None => self.defines(&self.text[inner]).then_some(0),
         }
-        self.defines(&self.text[inner]).then_some(0)
     }
 
     fn defines(&self, label: &str) -> bool {

@@ -325,10 +325,9 @@ impl<'t> Reader<'t> {
         let content = line.content();
         let at = line.end - content.len();
         if in_paragraph {
-            if let Some(level) = mark::setext_underline(content) {
-                if self.heading_above(level, range.end) {
-                    return true;
-                }
+            let level = mark::setext_underline(content);
+            if level.is_some_and(|level| self.heading_above(level, range.end)) {
+                return true;
             }
             if self.table_begins(content, range.end) {
                 return true;
