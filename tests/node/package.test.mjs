@@ -54,7 +54,8 @@ test("its types hold under strict settings", () => {
 });
 
 test("its declarations say any nowhere", () => {
-  const declarations = readdirSync(pkg).filter((name) => name.endsWith(".d.ts"));
+  const declarations = readdirSync(pkg, { recursive: true })
+    .filter((name) => name.endsWith(".d.ts") && !name.startsWith("wasm/"));
   assert.ok(declarations.includes("index.d.ts"));
   for (const name of declarations) assert.doesNotMatch(readFileSync(join(pkg, name), "utf8"), /[:<|&(,]\s*any\b/, name);
 });
