@@ -3,7 +3,6 @@
 
 mod embedding;
 mod extractive;
-#[cfg(not(target_arch = "wasm32"))]
 mod memory_storage;
 mod table;
 mod unicode;
@@ -11,5 +10,4 @@ mod wordpiece;
 
 pub use embedding::StaticEmbedder;
 pub use extractive::ExtractiveReader;
-#[cfg(not(target_arch = "wasm32"))]
 pub use memory_storage::MemoryStorage;
