@@ -175,33 +175,53 @@ impl<'a> EntityRef<'a> {
     pub fn view(self, filter: &Filter) -> EntityView {
         let Entity { mentions, ends, .. } = self.network.graph.weight(self.node);
         if filter.is_empty() {
-            return self.view_by(mentions, ends, self.degree());
+            return self.view_by(mentions, ends, filter);
         }
-        let edges = self.network.graph.edges_of(self.node).into_iter();
-        let degree = edges.filter(|edge| {
-            let mentions = &self.network.graph.edge_weight(*edge).mentions;
-            mentions.iter().any(|mention| matches(filter, &mention.place))
-        });
-        self.view_by(
-            &mentions.only(|mention| matches(filter, &mention.0)),
-            &ends.only(|end| matches(filter, &end.place)),
-            degree.count(),
-        )
+        let (mentions, ends) = self.left_by(filter);
+        self.view_by(&mentions, &ends, filter)
     }
 
     fn view_by(
         self,
         mentions: &Mentions<EntityPlace>,
         ends: &Mentions<EndPlace>,
-        degree: usize,
+        filter: &Filter,
     ) -> EntityView {
         let category = mentions.most_frequent(EntityPlace::CATEGORY).cloned();
         EntityView {
             name: self.network.name_by(self.node, mentions, ends).clone(),
             category: category.unwrap_or_else(|| UNKNOWN.into()),
             descriptions: owned(mentions.distinct(EntityPlace::DESCRIPTION, DESCRIPTIONS)),
-            degree,
+            degree: self.degree_under(filter),
         }
+    }
+
+    /// Its mentions in documents that match.
+    fn left_by(self, filter: &Filter) -> (Mentions<EntityPlace>, Mentions<EndPlace>) {
+        let Entity { mentions, ends, .. } = self.network.graph.weight(self.node);
+        let mentions = mentions.only(|mention| matches(filter, &mention.0));
+        (mentions, ends.only(|end| matches(filter, &end.place)))
+    }
+
+    /// The name of its view: a relationship needs no more of its ends.
+    fn name_under(self, filter: &Filter) -> Rc<str> {
+        if filter.is_empty() {
+            return self.name().clone();
+        }
+        let (mentions, ends) = self.left_by(filter);
+        self.network.name_by(self.node, &mentions, &ends).clone()
+    }
+
+    fn degree_under(self, filter: &Filter) -> usize {
+        if filter.is_empty() {
+            return self.degree();
+        }
+        let edges = self.network.graph.edges_of(self.node).into_iter();
+        let left = edges.filter(|edge| {
+            let mentions = &self.network.graph.edge_weight(*edge).mentions;
+            mentions.iter().any(|mention| matches(filter, &mention.place))
+        });
+        left.count()
     }
 
     /// Its relationships, the heaviest first, ties by the other entity's key.
@@ -299,13 +319,12 @@ impl<'a> RelationshipRef<'a> {
 
     fn view_by(self, mentions: &Mentions<RelationshipPlace>, filter: &Filter) -> RelationshipView {
         let (one, other) = self.ends();
-        let ends = [one.view(filter), other.view(filter)];
         RelationshipView {
             weight: mentions.weight() as f64 / f64::from(Weight::UNIT),
             descriptions: owned(mentions.distinct(RelationshipPlace::DESCRIPTION, DESCRIPTIONS)),
             keywords: owned(mentions.distinct(RelationshipPlace::KEYWORDS, KEYWORD_SETS)),
-            degree: ends.iter().map(|end| end.degree).sum(),
-            ends: ends.map(|end| end.name),
+            degree: one.degree_under(filter) + other.degree_under(filter),
+            ends: [one, other].map(|end| end.name_under(filter)),
         }
     }
 
