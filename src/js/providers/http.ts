@@ -51,12 +51,14 @@ export class Endpoint {
     const until = performance.now() + timeout * 1000;
     const either = signal ? AbortSignal.any([signal, deadline]) : deadline;
     for (let attempt = 0; ; attempt += 1) {
+      let key: string | undefined;
       try {
-        return await read(await this.#send(body, either));
+        key = await this.#key();
+        return await read(await this.#send(body, key, either));
       } catch (thrown) {
         if (signal?.aborted) throw signal.reason;
         if (deadline.aborted) throw new SmolRagError("provider", `the provider gave no answer for ${timeout} s; try later or raise the timeout`, { cause: thrown });
-        const error = await this.#explain(thrown);
+        const error = this.#explain(thrown, key);
         const pause = pauseBefore(attempt, error.retryAfter);
         const again = attempt < retries && (error.status === undefined ? isBroken(thrown) : passing(error.status));
         // Rather at once than after a wait that cannot end well.
@@ -66,11 +68,11 @@ export class Endpoint {
     }
   }
 
-  async #send(body: unknown, signal: AbortSignal): Promise<Response> {
+  async #send(body: unknown, key: string | undefined, signal: AbortSignal): Promise<Response> {
     const { fetch = globalThis.fetch, headers = {} } = this.#options;
     const response = await fetch(this.#url, {
       method: "POST",
-      headers: { "content-type": "application/json", ...(await this.#authorization()), ...headers },
+      headers: { "content-type": "application/json", ...this.#authorization(key), ...headers },
       body: JSON.stringify(body),
       signal,
     });
@@ -83,18 +85,16 @@ export class Endpoint {
     return typeof apiKey === "function" ? apiKey() : apiKey;
   }
 
-  async #authorization(): Promise<Record<string, string>> {
-    const key = await this.#key();
+  #authorization(key: string | undefined): Record<string, string> {
     if (!key) return {};
     return this.#url.includes("/openai/deployments/") ? { "api-key": key } : { authorization: `Bearer ${key}` };
   }
 
   /** The error to show: of one kind, and without the key, which some servers repeat. */
-  async #explain(thrown: unknown): Promise<SmolRagError> {
+  #explain(thrown: unknown, key: string | undefined): SmolRagError {
     const { message, status, retryAfter } = thrown instanceof SmolRagError
       ? thrown
       : new SmolRagError("provider", `the provider at ${new URL(this.#url).host} cannot be reached: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
-    const key = await Promise.resolve(this.#key()).catch(() => undefined);
     return new SmolRagError("provider", key ? message.replaceAll(key, "…") : message, { status, retryAfter });
   }
 }
