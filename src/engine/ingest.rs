@@ -260,8 +260,8 @@ impl Ingest<'_> {
         let metadata = encode_metadata(&document.metadata);
         let ExcerptOptions { size, overlap, strategy } = self.engine.0.options.excerpts;
         let excerpts = format!("{size} {overlap} {}", strategy as u8);
-        let parts = [&*document.text, &reader, &excerpts].map(str::as_bytes);
-        revision(&[parts[0], parts[1], parts[2], &metadata]).into()
+        let text = document.text.as_bytes();
+        revision(&[text, reader.as_bytes(), excerpts.as_bytes(), &metadata]).into()
     }
 
     /// Splits, reads and embeds; changes nothing.
