@@ -1,5 +1,5 @@
-//! Storage that lasts as long as its instance. Native only: the package's storage in memory is
-//! JavaScript (`src/js/memory.ts`), so that it outlives a wasm instance that fails.
+//! Storage that lasts as long as its instance, for the tests of the core. The package's storage in
+//! memory is JavaScript (`src/js/memory.ts`), so that it outlives a wasm instance that fails.
 
 use std::{cell::RefCell, rc::Rc};
 

@@ -1,6 +1,7 @@
 // Models of the Vercel AI SDK, recognised by their shape: no dependency, whatever version of its specification.
 import { SmolRagError } from "../error.js";
 import type { CompletionRequest, EmbeddingModel, LanguageModel } from "../types.js";
+import { retryAfter } from "./http.js";
 
 /** The part of `LanguageModelV2`, `V3` and `V4` that is used. */
 export interface AISDKLanguageModel {
@@ -118,6 +119,5 @@ async function named<T>(result: PromiseLike<T>): Promise<T> {
 function explained(thrown: unknown): unknown {
   if (!(thrown instanceof Error) || !("statusCode" in thrown)) return thrown;
   const { statusCode, responseHeaders } = thrown as { statusCode?: number; responseHeaders?: Record<string, string> };
-  const wait = Number(responseHeaders?.["retry-after"] ?? NaN);
-  return new SmolRagError("provider", thrown.message, { status: statusCode, retryAfter: wait >= 0 ? wait : undefined, cause: thrown });
+  return new SmolRagError("provider", thrown.message, { status: statusCode, retryAfter: retryAfter(new Headers(responseHeaders)), cause: thrown });
 }

@@ -131,7 +131,7 @@ function reasonIn(body: string): string {
 }
 
 /** Seconds: of `Retry-After` (a number or a date), or of the finer header that some servers send. */
-function retryAfter(headers: Headers): number | undefined {
+export function retryAfter(headers: Headers): number | undefined {
   const fine = Number(headers.get("retry-after-ms") ?? NaN);
   if (fine >= 0) return fine / 1000;
   const said = headers.get("retry-after");

@@ -118,28 +118,32 @@ export function webLLM(engine: WebLLMEngine, { id }: { id: string }): LanguageMo
     ...(system ? [{ role: "system" as const, content: system }] : []),
     { role: "user", content: prompt },
   ];
+  /** The engine knows no signals: it is told to stop. */
+  const listen = ({ signal }: CompletionRequest): (() => void) => {
+    const stop = (): void => engine.interruptGenerate();
+    signal?.addEventListener("abort", stop);
+    return () => signal?.removeEventListener("abort", stop);
+  };
   return {
     id,
     async complete(request) {
-      const stop = (): void => engine.interruptGenerate();
-      request.signal?.addEventListener("abort", stop);
+      const unlisten = listen(request);
       try {
         const { choices } = await engine.chat.completions.create({ messages: messages(request), stream: false });
         return choices[0]?.message.content ?? "";
       } finally {
-        request.signal?.removeEventListener("abort", stop);
+        unlisten();
       }
     },
     async *stream(request) {
-      const stop = (): void => engine.interruptGenerate();
-      request.signal?.addEventListener("abort", stop);
+      const unlisten = listen(request);
       try {
         for await (const { choices } of await engine.chat.completions.create({ messages: messages(request), stream: true })) {
           const text = choices[0]?.delta.content;
           if (text) yield text;
         }
       } finally {
-        request.signal?.removeEventListener("abort", stop);
+        unlisten();
       }
     },
   };
