@@ -1,5 +1,6 @@
 import { instance } from "./instance.js";
 
+export { durableObjectStorage, type DurableObjectStorage } from "./durable-object-storage.js";
 export { SmolRagError, type SmolRagErrorCode } from "./error.js";
 export { staticEmbedder } from "./local.js";
 export { SmolRag } from "./smolrag.js";

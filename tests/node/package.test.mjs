@@ -37,7 +37,16 @@ test("runs in Node by its name", () => {
 
 test("its types hold under strict settings", () => {
   writeFileSync(join(project, "user.ts"), `
-    import { SmolRag, SmolRagError, type Answer, type LanguageModel, type StorageAdapter } from "smolrag";
+    import { durableObjectStorage, SmolRag, SmolRagError, type Answer, type LanguageModel, type StorageAdapter } from "smolrag";
+    import { storageConformance, type ConformanceCase } from "smolrag/storage-conformance";
+    export const cases: ConformanceCase[] = storageConformance(() => durableObjectStorage(objectStorage));
+    // As @cloudflare/workers-types declares it.
+    declare const objectStorage: {
+      sql: { exec<T extends Record<string, ArrayBuffer | string | number | null>>(query: string, ...bindings: unknown[]): {
+        toArray(): T[]; raw<U extends (ArrayBuffer | string | number | null)[]>(): IterableIterator<U>; readonly rowsRead: number;
+      }; readonly databaseSize: number };
+      transactionSync<T>(closure: () => T): T; sync(): Promise<void>;
+    };
     const llm: LanguageModel = { id: "mine", complete: ({ prompt }) => Promise.resolve(prompt) };
     export async function ask(storage: StorageAdapter): Promise<Answer | string> {
       const rag = await SmolRag.open({ name: "x", storage, llm });
