@@ -283,7 +283,7 @@ export function storageConformance(connect: Connect, { seed = 1 }: { seed?: numb
       const roll = dice(seed);
       const tables = ["documents", "changes", "meta"];
       let epoch = 0;
-      for (let step = 0; step < 300; step += 1) {
+      for (let step = 0; step < 200; step += 1) {
         const puts = Array.from({ length: roll(4) }, (): Put => [tables[roll(3)]!, `${roll(40)}\u0001`, value(step, roll(20) === 0 ? 40_000 : roll(2_000))]);
         const deletes = Array.from({ length: roll(3) }, (): [string, string] => [tables[roll(3)]!, `${roll(40)}\u0001`]);
         const unique = [...new Map(puts.map((put) => [`${put[0]} ${put[1]}`, put])).values()];

@@ -27,7 +27,8 @@ after(() => rmSync(project, { recursive: true, force: true }));
 test("runs in Node by its name", () => {
   writeFileSync(join(project, "ask.mjs"), `
     import { SmolRag } from "smolrag";
-    const rag = await SmolRag.open();
+    import { fileStorage } from "smolrag/node";
+    const rag = await SmolRag.open({ storage: fileStorage("data") });
     await rag.ingest([{ source: "a.md", text: "The request queue holds 1024 calls." }]);
     console.log((await rag.query("How many calls does the queue hold?")).references[0].text);
     await rag.close();
