@@ -7,14 +7,15 @@
 use std::{cell::RefCell, rc::Rc};
 
 use futures::{FutureExt, StreamExt, future::LocalBoxFuture, stream::LocalBoxStream};
-use js_sys::{Function, Promise};
+use js_sys::{Array, Function, Promise};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::{
     engine::{Engine, IngestProgress, Notice, Signal, StreamPart},
-    host::{arguments, error_to_js, signal_from, to_js},
+    host::{arguments, changes_from, error_to_js, rows_to_js, signal_from, table_from, to_js},
+    port::{Epoch, Storage},
     record::{Error, Result},
 };
 
@@ -196,6 +197,42 @@ impl Parts {
             *place.borrow_mut() = Some(parts);
             part
         })
+    }
+}
+
+/// A storage as the engine reaches it: IndexedDB has no other way in, and is held by this to the conformance suite.
+#[wasm_bindgen]
+pub struct Rows(Rc<dyn Storage>);
+
+#[wasm_bindgen]
+impl Rows {
+    /// Opens `"indexeddb"` or a `StorageAdapter` for a name; resolves to `Rows`.
+    pub fn open(name: String, storage: JsValue) -> Promise {
+        let opened = async move { Ok(Rows(arguments::storage(&name, &storage).await?).into()) };
+        settling(opened.boxed_local())
+    }
+
+    /// The epoch of the last commit.
+    pub fn epoch(&self) -> Promise {
+        promise(self.0.epoch())
+    }
+
+    /// See `StorageAdapter.read`.
+    pub fn read(&self, table: JsValue, after: Option<String>, limit: f64) -> Promise {
+        let rows = table_from(&table).map(|table| self.0.read(table, after, limit as usize));
+        settling(async move { Ok(rows_to_js(&rows?.await?).into()) }.boxed_local())
+    }
+
+    /// See `StorageAdapter.commit`.
+    pub fn commit(&self, expected: f64, puts: Array, deletes: Array) -> Promise {
+        let changes = changes_from(&puts, &deletes);
+        let epoch = changes.map(|changes| self.0.commit(expected as Epoch, changes));
+        promise(async move { epoch?.await })
+    }
+
+    /// See `StorageAdapter.close`.
+    pub fn close(&self) -> Promise {
+        promise(self.0.close())
     }
 }
 

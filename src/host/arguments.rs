@@ -334,7 +334,8 @@ fn embedder(value: &JsValue) -> Result<Option<Embedder>> {
     }))
 }
 
-async fn storage(name: &str, value: &JsValue) -> Result<Rc<dyn Storage>> {
+/// The storage of a knowledge base: IndexedDB, or what the package or the user has brought.
+pub async fn storage(name: &str, value: &JsValue) -> Result<Rc<dyn Storage>> {
     match value.as_string().as_deref() {
         None => Ok(Rc::new(JsStorage::new(name, value.clone())?)),
         Some("indexeddb") => Ok(Rc::new(IndexedDbStorage::open(name).await?)),

@@ -15,4 +15,4 @@ pub use clock::HostClock;
 pub use convert::{error_from_js, error_to_js, settle, to_js};
 pub use indexed_db::IndexedDbStorage;
 pub use model::{JsEmbeddingModel, JsLanguageModel};
-pub use storage::JsStorage;
+pub use storage::{JsStorage, changes_from, rows_to_js, table_from};

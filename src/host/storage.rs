@@ -78,6 +78,36 @@ fn row_from(value: &JsValue) -> Result<Row> {
     }
 }
 
+/// Rows as `StorageAdapter.read` gives them.
+pub fn rows_to_js(rows: &[Row]) -> Array {
+    let pair = |(key, bytes): &Row| Array::of2(&key.into(), &Uint8Array::from(bytes.as_slice()));
+    rows.iter().map(pair).collect()
+}
+
+/// What `StorageAdapter.commit` is given.
+pub fn changes_from(puts: &Array, deletes: &Array) -> Result<Changes> {
+    let mut changes = Changes::default();
+    for put in puts.iter() {
+        let put = array(&put)?;
+        let (key, bytes) = row_from(&put.slice(1, 3))?;
+        changes.puts.push((table_from(&put.get(0))?, key, bytes));
+    }
+    for delete in deletes.iter() {
+        let delete = array(&delete)?;
+        let key = delete.get(1).as_string().ok_or_else(malformed)?;
+        changes.deletes.push((table_from(&delete.get(0))?, key));
+    }
+    Ok(changes)
+}
+
+/// The table of this name; of the engine's own, those that the conformance suite uses.
+pub fn table_from(name: &JsValue) -> Result<Table> {
+    ["documents", "changes", "meta"]
+        .into_iter()
+        .find(|table| name.as_string().as_deref() == Some(table))
+        .ok_or_else(|| Error::invalid("there is no such table"))
+}
+
 fn array(value: &JsValue) -> Result<Array> {
     if Array::is_array(value) { Ok(Array::from(value)) } else { Err(malformed()) }
 }
