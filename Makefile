@@ -1,11 +1,16 @@
 # The two commands are `make demo` and `make test`. Each installs what it needs and says so.
-.PHONY: demo test package eval bench bench-calls ready lint format clean
+.PHONY: demo worker test package eval bench bench-calls ready lint format clean
 env := tools/env
 
 demo: ## build everything and serve the web application on localhost
 	tools/setup build
 	$(env) node tools/build.mjs
 	$(env) node tools/serve.mjs
+
+worker: ## build everything and serve examples/worker in local workerd: make worker PORT=8787 TOKEN=… LIMIT=10
+	tools/setup build
+	$(env) node tools/build.mjs
+	PORT=$(PORT) TOKEN=$(TOKEN) LIMIT=$(LIMIT) $(env) node tools/worker.mjs
 
 test: ## build and run every test
 	tools/setup test
