@@ -108,7 +108,7 @@ describe("documents", () => {
     await refused([good, { source: "a", text: "Twice." }], 400);
     await refused([good, { source: "\u0007", text: "x" }], 422);
     await refused([good, { source: "b", text: "" }], 422);
-    await refused([good, { source: "b", text: "a NUL \0" }], 400);
+    await refused([good, { source: "b", text: "a NUL \0" }], 422);
     await refused([good, { source: "b", text: " \n" }], 400);
     await refused([good, { source: "b" }], 422);
     await refused([good, { source: "b", text: "x", metadata: { a: null } }], 422);

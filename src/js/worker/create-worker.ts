@@ -35,7 +35,7 @@ export interface WorkerOptions {
   readonly tokens?: readonly Token[];
   /** Whether reading wants a token; default "public", as SmolRAG has it. */
   readonly reading?: "public" | "token";
-  /** The knowledge bases that there may be; default: any name. */
+  /** The knowledge bases that there may be; by default each name is one. */
   readonly bases?: readonly string[];
   /** The origins whose pages may call, or "*"; default: none. */
   readonly origins?: readonly string[] | "*";
