@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{ingest::check_name, instance::Engine, persist::Prepared, signal::Signal};
 use crate::{
     record::{Filter, Metadata, Result},
-    store::{EntityRef, PlaceRef, RelationshipRef},
+    store::{DocumentRef, EntityRef, KnowledgeBase, PlaceRef, RelationshipRef},
 };
 
 /// A document.
@@ -175,23 +175,7 @@ impl Engine {
 
     /// The documents, by source.
     pub async fn documents(&self) -> Result<Vec<DocumentInfo>> {
-        self.reading(&Signal::default(), async {
-            let knowledge = self.0.knowledge.borrow();
-            let info = knowledge.documents().map(|document| {
-                let contribution = document.contribution();
-                DocumentInfo {
-                    source: contribution.source.clone(),
-                    revision: contribution.revision.clone(),
-                    excerpts: contribution.excerpts.len(),
-                    entities: document.entities(),
-                    relationships: document.relationships(),
-                    bytes: contribution.bytes,
-                    metadata: contribution.metadata.clone(),
-                }
-            });
-            Ok(info.collect())
-        })
-        .await
+        self.looking(|knowledge| knowledge.documents().map(document_info).collect()).await
     }
 
     /// The text of a document, as it was ingested.
@@ -202,40 +186,54 @@ impl Engine {
 
     /// An entity by any of its names.
     pub async fn entity(&self, name: String) -> Result<Option<EntityInfo>> {
-        self.reading(&Signal::default(), async {
-            Ok(self.0.knowledge.borrow().entity(&name).map(entity_info))
-        })
-        .await
+        self.looking(|knowledge| knowledge.entity(&name).map(entity_info)).await
     }
 
     /// The relationships of an entity, the strongest first.
     pub async fn relationships(&self, name: String) -> Result<Vec<RelationshipInfo>> {
-        self.reading(&Signal::default(), async {
-            let knowledge = self.0.knowledge.borrow();
+        self.looking(|knowledge| {
             let entity = knowledge.entity(&name);
-            Ok(entity.map_or_else(Vec::new, |entity| {
+            entity.map_or_else(Vec::new, |entity| {
                 entity.relationships().into_iter().map(relationship_info).collect()
-            }))
+            })
         })
         .await
     }
 
     /// A part of the graph.
     pub async fn graph(&self, options: GraphOptions) -> Result<GraphView> {
-        self.reading(&Signal::default(), async {
-            let knowledge = self.0.knowledge.borrow();
+        self.looking(|knowledge| {
             let limit = options.limit;
             let entities = match &options.around {
                 Some(names) => knowledge.around(names, options.depth, limit),
                 None => knowledge.most_connected(limit),
             };
             let edges = knowledge.relationships_among(&entities);
-            Ok(GraphView {
+            GraphView {
                 nodes: entities.into_iter().map(node_view).collect(),
                 edges: edges.into_iter().map(edge_view).collect(),
-            })
+            }
         })
         .await
+    }
+
+    /// A call that takes one look.
+    async fn looking<T>(&self, look: impl FnOnce(&KnowledgeBase) -> T) -> Result<T> {
+        let look = async { Ok(self.0.version.read(look).await) };
+        self.reading(&Signal::default(), look).await
+    }
+}
+
+fn document_info(document: DocumentRef<'_>) -> DocumentInfo {
+    let contribution = document.contribution();
+    DocumentInfo {
+        source: contribution.source.clone(),
+        revision: contribution.revision.clone(),
+        excerpts: contribution.excerpts.len(),
+        entities: document.entities(),
+        relationships: document.relationships(),
+        bytes: contribution.bytes,
+        metadata: contribution.metadata.clone(),
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
         RelationshipMention, Result, UnitVector, Weight, codec::encode_metadata, excerpt_id,
         revision,
     },
+    store::KnowledgeBase,
     text::{ExcerptOptions, Span, locate, split, title},
 };
 
@@ -225,13 +226,10 @@ impl Ingest<'_> {
 
     async fn document(&self, unit: Unit, document: &DocumentInput) -> Result<Outcome> {
         let revision = self.revision(document);
-        let stored = self
-            .engine
-            .0
-            .knowledge
-            .borrow()
-            .document(&document.source)
-            .map(|stored| stored.contribution().revision.clone());
+        let stored = |knowledge: &KnowledgeBase| {
+            knowledge.document(&document.source).map(|it| it.contribution().revision.clone())
+        };
+        let stored = self.engine.0.version.read(stored).await;
         if stored.as_deref() == Some(&*revision) {
             return Ok(Outcome::Unchanged);
         }
@@ -239,7 +237,7 @@ impl Ingest<'_> {
         let think = async {
             let contribution = self.think(document, revision).await?;
             pacer.pause().await;
-            let dimensions = self.engine.0.knowledge.borrow().dimensions();
+            let dimensions = self.engine.0.version.dimensions;
             let prepared = Prepared::put(contribution, &document.text, dimensions)?;
             pacer.pause().await;
             Ok(prepared)

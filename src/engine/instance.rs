@@ -1,9 +1,6 @@
 //! One open knowledge base: its stores, its models, its queue.
 
-use std::{
-    cell::{Cell, RefCell},
-    rc::Rc,
-};
+use std::{cell::Cell, rc::Rc};
 
 use futures::{future::LocalBoxFuture, stream::LocalBoxStream};
 
@@ -15,6 +12,7 @@ use super::{
     models::{CallLimits, LimitedEmbeddingModel, LimitedLanguageModel},
     queue::{Queue, QueueLimits, QueueStats},
     signal::Signal,
+    version::Version,
 };
 use crate::{
     builtin::{ExtractiveReader, StaticEmbedder},
@@ -141,8 +139,8 @@ pub(super) struct Inner {
     pub ports: Ports,
     pub options: Options,
     pub queue: Queue,
-    pub knowledge: RefCell<KnowledgeBase>,
-    /// The epoch that `knowledge` stands at.
+    pub version: Version,
+    /// The epoch that `version` stands at.
     pub epoch: Cell<Epoch>,
     completions: Rc<CallLimits<Rc<str>>>,
     embeddings: Rc<CallLimits<Rc<[f32]>>>,
@@ -207,7 +205,7 @@ impl Engine {
         let extractive = Rc::new(ExtractiveReader::new(table).paced(pacer.clone()));
         let engine = Engine(Rc::new(Inner {
             queue: Queue::new(options.queue),
-            knowledge: RefCell::new(knowledge),
+            version: Version::new(knowledge),
             epoch: Cell::new(0),
             completions,
             embeddings,
@@ -223,11 +221,11 @@ impl Engine {
 
     /// Counts, as they are now.
     pub fn stats(&self) -> Stats {
-        let knowledge = self.0.knowledge.borrow();
+        let (counts, bytes) = self.0.version.counts();
         Stats {
             epoch: self.0.epoch.get(),
-            counts: knowledge.counts(),
-            bytes: knowledge.bytes(),
+            counts,
+            bytes,
             cache: Caches {
                 completions: self.0.completions.cache.stats(),
                 embeddings: self.0.embeddings.cache.stats(),
@@ -237,9 +235,9 @@ impl Engine {
     }
 
     /// The knowledge base in bytes: those of two engines are equal exactly if the same documents and
-    /// merges are in both, see [`KnowledgeBase::canonical_bytes`].
+    /// merges are in both, see [`KnowledgeBase::canonical_bytes`]. To be asked while nothing is committed.
     pub fn canonical_bytes(&self) -> Vec<u8> {
-        self.0.knowledge.borrow().canonical_bytes()
+        self.0.version.canonical_bytes()
     }
 
     /// Refuses new calls and waits for those under way; with `force`, cancels them first.

@@ -14,7 +14,10 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use super::instance::{Engine, Notice};
+use super::{
+    instance::{Engine, Notice},
+    version::Version,
+};
 use crate::{
     order::OrderedSet,
     port::{Changes, Epoch, Table},
@@ -135,7 +138,7 @@ impl Engine {
             let rows = storage.read(DOCUMENTS, after.take(), PAGE).await?;
             for (key, record) in &rows {
                 self.0.pacer.pause().await;
-                self.apply_document(source_of(key), Some(record))?;
+                self.apply_document(source_of(key), Some(record)).await?;
             }
             match rows.into_iter().nth(PAGE - 1) {
                 Some((key, _)) => after = Some(key),
@@ -156,13 +159,13 @@ impl Engine {
         prepare: impl Fn(&KnowledgeBase) -> Result<Option<Prepared>>,
     ) -> Result<bool> {
         for _ in 0..ATTEMPTS {
-            let prepared = prepare(&self.0.knowledge.borrow())?;
+            let prepared = self.0.version.read(&prepare).await?;
             let Some(prepared) = prepared else { return Ok(false) };
             let epoch = self.0.epoch.get();
             match self.0.ports.storage.commit(epoch, self.rows(&prepared, epoch + 1)).await {
                 Ok(next) => {
                     let source = prepared.source();
-                    self.0.knowledge.borrow_mut().apply(prepared.into_change());
+                    self.0.version.apply(prepared.into_change(), &self.0.pacer).await;
                     self.0.epoch.set(next);
                     (self.0.ports.listener)(Notice::Commit { epoch: next, source });
                     return Ok(true);
@@ -218,7 +221,7 @@ impl Engine {
             }
             for source in OrderedSet::from_iter(changed.documents).into_items() {
                 self.0.pacer.pause().await;
-                self.apply_document(&source, self.row(&source).await?.as_deref())?;
+                self.apply_document(&source, self.row(&source).await?.as_deref()).await?;
             }
             if changed.rules {
                 self.apply_rules().await?;
@@ -245,13 +248,16 @@ impl Engine {
         Ok(rows.into_iter().find(|(found, _)| found == key).map(|(_, record)| record))
     }
 
-    fn apply_document(&self, source: &str, record: Option<&[u8]>) -> Result<()> {
-        let mut knowledge = self.0.knowledge.borrow_mut();
+    async fn apply_document(&self, source: &str, record: Option<&[u8]>) -> Result<()> {
+        let Version { dimensions, .. } = self.0.version;
         let change = match record {
-            Some(record) => knowledge.check(Rc::new(decode_document(source, record)?))?,
+            Some(record) => {
+                let contribution = Rc::new(decode_document(source, record)?);
+                Change::Put(Checked::new(contribution, dimensions)?)
+            }
             None => Change::Remove(source.into()),
         };
-        knowledge.apply(change);
+        self.0.version.apply(change, &self.0.pacer).await;
         Ok(())
     }
 
@@ -262,7 +268,7 @@ impl Engine {
         for (into, names) in &stored {
             rules.merge(names, into)?;
         }
-        self.0.knowledge.borrow_mut().apply(Change::Rules(rules));
+        self.0.version.apply(Change::Rules(rules), &self.0.pacer).await;
         Ok(())
     }
 

@@ -14,6 +14,7 @@ use crate::{
     port::{Context, ContextEntity, ContextExcerpt, ContextRelationship, Keywords, Mode, Reader},
     prompt::render_context,
     record::{Filter, Result},
+    store::KnowledgeBase,
 };
 
 /// How to retrieve.
@@ -163,9 +164,11 @@ impl Engine {
         let high: Vec<_> = probes.by_ref().take(keywords.high.len()).collect();
         let low: Vec<_> = probes.collect();
 
-        let knowledge = self.0.knowledge.borrow();
-        let search = Search { knowledge: &knowledge, options, vector_weight: self.vector_weight() };
-        Ok(Found { keywords, ..search.run(&question, &high, &low) })
+        let vector_weight = self.vector_weight();
+        let search = |knowledge: &KnowledgeBase| {
+            Search { knowledge, options, vector_weight }.run(&question, &high, &low)
+        };
+        Ok(Found { keywords, ..self.0.version.read(search).await })
     }
 }
 

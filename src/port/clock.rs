@@ -39,6 +39,11 @@ impl Pacer {
         Pacer(Some(Rc::new(Slice { clock, began: Cell::new(f64::NEG_INFINITY) })))
     }
 
+    /// Whether the next [`Pacer::pause`] would give the host its turn.
+    pub fn is_due(&self) -> bool {
+        self.0.as_ref().is_some_and(|slice| slice.clock.now() - slice.began.get() >= SLICE)
+    }
+
     /// Goes between the steps of long work. Gives the host its turn if that is due, and says so; else
     /// costs a look at the clock.
     pub async fn pause(&self) -> bool {

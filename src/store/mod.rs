@@ -27,8 +27,9 @@ mod vectors;
 
 pub use graph::Graph;
 pub use knowledge_base::{
-    Change, Checked, Counts, DocumentRef, EntityRef, EntityView, ExcerptRef, Hit, KnowledgeBase,
-    KnowledgeBaseOptions, PlaceRef, Query, RelationshipRef, RelationshipView, UNKNOWN,
+    Applying, Change, Checked, Counts, DocumentRef, EntityRef, EntityView, ExcerptRef, Hit,
+    KnowledgeBase, KnowledgeBaseOptions, PlaceRef, Query, RelationshipRef, RelationshipView,
+    UNKNOWN,
 };
 pub use lexical::{Field, LexicalIndex};
 pub use merge::MergeRules;

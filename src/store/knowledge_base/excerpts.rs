@@ -1,4 +1,4 @@
-use std::{mem, rc::Rc};
+use std::rc::Rc;
 
 use hashbrown::HashMap;
 use slab::Slab;
@@ -65,27 +65,30 @@ impl Excerpts {
         }
     }
 
-    /// Lets the indices follow what was added and removed.
-    pub(super) fn refresh(&mut self) {
-        let mut touched = mem::take(&mut self.touched);
-        sort(&mut touched);
-        touched.dedup();
-        for slot in touched {
-            let entry = &mut self.entries[slot as usize];
-            match entry.places.first().cloned() {
-                Some(home) => {
-                    let indexed = entry.indexed.replace(home.clone());
-                    if !indexed.is_some_and(|old| is_found_alike(old.excerpt(), home.excerpt())) {
-                        self.index(slot, home.excerpt());
-                    }
-                }
-                None => {
-                    self.indices.remove(slot);
-                    let entry = self.entries.remove(slot as usize);
-                    self.slots.remove(&entry.id);
+    /// What was added and removed is complete, for now: [`Excerpts::refresh_next`] may follow.
+    pub(super) fn gather_touched(&mut self) {
+        sort(&mut self.touched);
+        self.touched.dedup();
+    }
+
+    /// Lets the indices follow what was touched, one excerpt; whether there was one.
+    pub(super) fn refresh_next(&mut self) -> bool {
+        let Some(slot) = self.touched.pop() else { return false };
+        let entry = &mut self.entries[slot as usize];
+        match entry.places.first().cloned() {
+            Some(home) => {
+                let indexed = entry.indexed.replace(home.clone());
+                if !indexed.is_some_and(|old| is_found_alike(old.excerpt(), home.excerpt())) {
+                    self.index(slot, home.excerpt());
                 }
             }
+            None => {
+                self.indices.remove(slot);
+                let entry = self.entries.remove(slot as usize);
+                self.slots.remove(&entry.id);
+            }
         }
+        true
     }
 
     fn index(&mut self, slot: u32, excerpt: &Excerpt) {

@@ -1,5 +1,6 @@
 //! Documents, excerpts, entities and relationships: what changes them and what can be asked of them.
 
+mod apply;
 mod canonical;
 mod change;
 mod document;
@@ -9,12 +10,13 @@ mod network;
 mod search;
 mod view;
 
-use std::{mem, rc::Rc};
+use std::rc::Rc;
 
 use serde::Serialize;
 use slab::Slab;
 
 pub use self::{
+    apply::Applying,
     change::{Change, Checked},
     indices::Query,
     view::{
@@ -23,7 +25,7 @@ pub use self::{
     },
 };
 use self::{
-    document::{Document, ExcerptPlace, KeywordPlace, Place},
+    document::{Document, KeywordPlace},
     excerpts::Excerpts,
     network::Network,
 };
@@ -109,90 +111,7 @@ impl KnowledgeBase {
     /// # Panics
     /// If the change was made for a knowledge base with other options.
     pub fn apply(&mut self, change: Change) {
-        match change {
-            Change::Put(checked) => self.put(checked.into_inner()),
-            Change::Remove(source) => self.take_out(&source),
-            Change::Rules(rules) => self.set_rules(rules),
-        }
-        // Only now, so that what leaves with a document's old version and comes with the new one is
-        // neither forgotten nor made again.
-        self.excerpts.refresh();
-        self.network.refresh();
+        let mut applying = self.begin(change);
+        while self.step(&mut applying) {}
     }
-
-    fn put(&mut self, contribution: Rc<Contribution>) {
-        self.take_out(&contribution.source);
-        let slot = self.slots.insert(());
-        let document = Rc::new(Document::new(slot, contribution, &self.network.rules));
-        self.documents.insert(document.contribution.source.clone(), document.clone());
-        for place in places(&document, document.contribution.excerpts.len()) {
-            self.excerpts.add(ExcerptPlace(place));
-        }
-        for place in places(&document, document.contribution.entities.len()) {
-            self.network.add_entity(place);
-        }
-        for place in places(&document, document.contribution.relationships.len()) {
-            self.network.add_relationship(place);
-        }
-        for (place, keyword) in keywords(&document) {
-            self.keywords.insert(place, keyword);
-        }
-    }
-
-    fn take_out(&mut self, source: &str) {
-        let Some(document) = self.documents.remove(source) else { return };
-        for place in places(&document, document.contribution.excerpts.len()) {
-            self.excerpts.remove(&ExcerptPlace(place));
-        }
-        for place in places(&document, document.contribution.entities.len()) {
-            self.network.remove_entity(place);
-        }
-        for place in places(&document, document.contribution.relationships.len()) {
-            self.network.remove_relationship(place);
-        }
-        for (place, keyword) in keywords(&document) {
-            self.keywords.remove(place, keyword);
-        }
-        self.slots.remove(document.slot);
-    }
-
-    /// Takes out the mentions of every name that comes to belong to another entity, and puts them in
-    /// again under the new rules.
-    fn set_rules(&mut self, rules: MergeRules) {
-        assert_eq!(rules.resolves(), self.rules().resolves(), "rules of another knowledge base");
-        let (mut entities, mut relationships) = (vec![], vec![]);
-        let moves = |name: &str| self.network.rules.key(name) != rules.key(name);
-        for document in self.documents.values() {
-            let Contribution { entities: all, relationships: related, .. } =
-                &*document.contribution;
-            let moved = all.iter().map(|mention| moves(&mention.name));
-            entities.extend(selected(document, moved));
-            let moved = related.iter().map(|m| moves(&m.source) || moves(&m.target));
-            relationships.extend(selected(document, moved));
-        }
-        entities.iter().for_each(|place| self.network.remove_entity(place.clone()));
-        relationships.iter().for_each(|place| self.network.remove_relationship(place.clone()));
-        let old = mem::replace(&mut self.network.rules, rules);
-        entities.into_iter().for_each(|place| self.network.add_entity(place));
-        relationships.into_iter().for_each(|place| self.network.add_relationship(place));
-        for key in self.network.rules.renamed(&old) {
-            self.network.touch(&key);
-        }
-    }
-}
-
-fn places(document: &Rc<Document>, count: usize) -> impl Iterator<Item = Place> {
-    (0..count as u32).map(|index| Place { document: document.clone(), index })
-}
-
-fn selected(
-    document: &Rc<Document>,
-    which: impl ExactSizeIterator<Item = bool>,
-) -> impl Iterator<Item = Place> {
-    places(document, which.len()).zip(which).filter(|(_, chosen)| *chosen).map(|(place, _)| place)
-}
-
-fn keywords(document: &Rc<Document>) -> impl Iterator<Item = (KeywordPlace, &Rc<str>)> {
-    let keywords = &document.contribution.keywords;
-    places(document, keywords.len()).map(KeywordPlace).zip(keywords)
 }

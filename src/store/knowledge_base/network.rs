@@ -122,30 +122,36 @@ impl Network {
         }
     }
 
-    /// Removes what nothing mentions any more and lets the indices follow the rest.
-    pub(super) fn refresh(&mut self) {
-        let Touched { mut nodes, mut edges } = mem::take(&mut self.touched);
-        sort(&mut edges);
+    /// What was added and removed is complete, for now: [`Network::refresh_next`] may follow.
+    pub(super) fn gather_touched(&mut self) {
+        let Touched { nodes, edges } = &mut self.touched;
+        sort(edges);
         edges.dedup();
-        for edge in edges {
+        sort(nodes);
+        nodes.dedup();
+    }
+
+    /// Forgets one thing that nothing mentions any more, or lets the indices follow one that was
+    /// touched; whether there was one. Edges first: with its last edge a node may go too.
+    pub(super) fn refresh_next(&mut self) -> bool {
+        if let Some(edge) = self.touched.edges.pop() {
             if self.graph.edge_weight(edge).mentions.is_empty() {
                 self.relationships.remove(edge.index() as u32);
                 self.graph.remove_edge(edge);
             } else {
                 self.index_relationship(edge);
             }
+            return true;
         }
-        sort(&mut nodes);
-        nodes.dedup();
-        for node in nodes {
-            let entity = self.graph.weight(node);
-            if entity.mentions.is_empty() && entity.ends.is_empty() {
-                self.entities.remove(node.index() as u32);
-                self.graph.remove_node(node);
-            } else {
-                self.index_entity(node);
-            }
+        let Some(node) = self.touched.nodes.pop() else { return false };
+        let entity = self.graph.weight(node);
+        if entity.mentions.is_empty() && entity.ends.is_empty() {
+            self.entities.remove(node.index() as u32);
+            self.graph.remove_node(node);
+        } else {
+            self.index_entity(node);
         }
+        true
     }
 
     pub(super) fn search_entities(

@@ -1,0 +1,69 @@
+//! The knowledge base between its readers and its one writer.
+
+use std::cell::{Cell, RefCell};
+
+use super::limits::Semaphore;
+use crate::{
+    port::Pacer,
+    store::{Applying, Change, Counts, KnowledgeBase},
+};
+
+/// The knowledge base, of which everybody sees whole versions only, although a large change is made
+/// in slices: who wants to read meanwhile waits for its end, first come, first served.
+pub(super) struct Version {
+    knowledge: RefCell<KnowledgeBase>,
+    /// The right to see a version, or to make the next one.
+    turn: Semaphore,
+    /// Components of every vector.
+    pub dimensions: usize,
+    /// What is counted while the next version is made.
+    counts: Cell<Counts>,
+}
+
+impl Version {
+    pub fn new(knowledge: KnowledgeBase) -> Self {
+        Version {
+            dimensions: knowledge.dimensions(),
+            counts: Cell::new(knowledge.counts()),
+            knowledge: RefCell::new(knowledge),
+            turn: Semaphore::new(1),
+        }
+    }
+
+    /// Reads the version that stands, or the next one if that is being made.
+    pub async fn read<T>(&self, look: impl FnOnce(&KnowledgeBase) -> T) -> T {
+        let _turn = self.turn.acquire(0).await;
+        look(&self.knowledge.borrow())
+    }
+
+    /// Makes the next version. Those who waited to read have read before.
+    pub async fn apply(&self, change: Change, pacer: &Pacer) {
+        let _turn = self.turn.acquire(0).await;
+        let mut applying = self.knowledge.borrow_mut().begin(change);
+        while self.slice(&mut applying, pacer) {
+            pacer.pause().await;
+        }
+    }
+
+    /// Steps until the change is made or the host is due its turn; whether there is more to do.
+    fn slice(&self, applying: &mut Applying, pacer: &Pacer) -> bool {
+        let mut knowledge = self.knowledge.borrow_mut();
+        while knowledge.step(applying) {
+            if pacer.is_due() {
+                return true;
+            }
+        }
+        self.counts.set(knowledge.counts());
+        false
+    }
+
+    /// See [`KnowledgeBase::canonical_bytes`]. To be asked while no version is being made.
+    pub fn canonical_bytes(&self) -> Vec<u8> {
+        self.knowledge.borrow().canonical_bytes()
+    }
+
+    /// What the version that stands holds, and an estimate of the bytes of memory that are held.
+    pub fn counts(&self) -> (Counts, usize) {
+        (self.counts.get(), self.knowledge.borrow().bytes())
+    }
+}
