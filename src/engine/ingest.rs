@@ -10,7 +10,7 @@ use super::{
     limits::Caller,
     persist::Prepared,
     queue::Unit,
-    signal::Signal,
+    signal::{Signal, within},
 };
 use crate::{
     order::{OrderedSet, sort_by_key},
@@ -266,7 +266,19 @@ impl Ingest<'_> {
     async fn think(&self, document: &DocumentInput, revision: Rc<str>) -> Result<Contribution> {
         let Engine(inner) = self.engine;
         let spans = match &inner.ports.splitter {
-            Some(splitter) => locate(&document.text, &splitter.split(&document.text).await?)?,
+            Some(splitter) => {
+                let milliseconds = inner.options.model_timeout;
+                let late = || {
+                    Error::provider(format!(
+                        "the function that splits into excerpts gave no answer for {milliseconds} ms"
+                    ))
+                };
+                let parts = splitter.split(&document.text);
+                locate(
+                    &document.text,
+                    &within(&*inner.ports.clock, milliseconds, parts, late).await?,
+                )?
+            }
             None => split(&document.text, &inner.options.excerpts)?,
         };
         self.report(document, Stage::Excerpts, spans.len(), spans.len());

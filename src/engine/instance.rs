@@ -12,13 +12,14 @@ use super::{
     models::{CallLimits, LimitedEmbeddingModel, LimitedLanguageModel},
     queue::{Queue, QueueLimits, QueueStats},
     signal::Signal,
+    storage::BoundedStorage,
     version::Version,
 };
 use crate::{
     builtin::{ExtractiveReader, StaticEmbedder},
     port::{Clock, Completion, EmbeddingModel, Epoch, LanguageModel, Pacer, Reader, Storage},
     prompt::{self, PromptedReader},
-    record::{Result, UnitVector},
+    record::{Code, Error, Result, UnitVector},
     store::{Counts, KnowledgeBase, KnowledgeBaseOptions},
     text::ExcerptOptions,
 };
@@ -82,8 +83,10 @@ pub struct Options {
     pub llm: GateLimits,
     /// Calls to the embedding model.
     pub embedder: GateLimits,
-    /// Milliseconds after which a call to a model is given up.
+    /// Milliseconds after which a call to a model, or to a [`Splitter`], is given up.
     pub model_timeout: f64,
+    /// Milliseconds after which a call to the storage is given up.
+    pub storage_timeout: f64,
     /// What each of the two caches keeps.
     pub cache: CacheLimits,
     /// The most bytes of a document.
@@ -102,6 +105,7 @@ impl Default for Options {
             llm: GateLimits { concurrency: 8, per_second: 100.0, burst: 100 },
             embedder: GateLimits { concurrency: 8, per_second: f64::INFINITY, burst: 1 },
             model_timeout: 120_000.0,
+            storage_timeout: 60_000.0,
             cache: CacheLimits { entries: 10_000, bytes: 64 << 20 },
             document_bytes: 8 << 20,
             resolve_entities: true,
@@ -148,6 +152,8 @@ pub(super) struct Inner {
     pub pacer: Pacer,
     extractive: Rc<dyn Reader>,
     next_caller: Cell<Caller>,
+    /// Cancelled to close by force: no storage is waited for any more.
+    forced: Signal,
 }
 
 /// Counts, as they are now.
@@ -177,8 +183,15 @@ pub struct Caches {
 
 impl Engine {
     /// Opens the knowledge base that the storage holds.
-    pub async fn open(ports: Ports, options: Options) -> Result<Engine> {
+    pub async fn open(mut ports: Ports, options: Options) -> Result<Engine> {
         options.excerpts.check()?;
+        let forced = Signal::default();
+        ports.storage = Rc::new(BoundedStorage {
+            inner: ports.storage,
+            clock: ports.clock.clone(),
+            timeout: options.storage_timeout,
+            forced: forced.clone(),
+        });
         let dimensions = ports.embedder.as_ref().map_or(0, |embedder| embedder.dimensions());
         let knowledge = KnowledgeBase::new(KnowledgeBaseOptions {
             dimensions,
@@ -212,6 +225,7 @@ impl Engine {
             pacer,
             extractive,
             next_caller: Cell::default(),
+            forced,
             ports,
             options,
         }));
@@ -240,9 +254,19 @@ impl Engine {
         self.0.version.canonical_bytes()
     }
 
-    /// Refuses new calls and waits for those under way; with `force`, cancels them first.
+    /// Refuses new calls and waits for those under way. With `force` it cancels them first, and waits
+    /// for no storage: whether a commit under way gets through is seen when it is opened again.
     pub async fn close(&self, force: bool) -> Result<()> {
-        if force { self.0.queue.close_forced() } else { self.0.queue.close() }.await;
+        if force {
+            let drained = self.0.queue.close_forced();
+            self.0.forced.cancel(Error::new(
+                Code::Closed,
+                "the instance was closed by force in the middle of a commit; open it again to see whether that got through",
+            ));
+            drained.await;
+        } else {
+            self.0.queue.close().await;
+        }
         self.0.ports.storage.close().await
     }
 

@@ -33,6 +33,7 @@ mod retrieve;
 mod schedule;
 mod search;
 mod signal;
+mod storage;
 mod version;
 
 pub use answer::{Answer, QueryOptions, Reference, StreamPart, Timings};

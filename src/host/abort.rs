@@ -10,13 +10,16 @@ use crate::{engine::Signal, record::Error};
 
 #[wasm_bindgen]
 extern "C" {
-    type AbortController;
+    /// An `AbortController` of the package's, which aborts also when this instance fails.
+    type CallController;
     #[wasm_bindgen(constructor)]
-    fn new() -> AbortController;
+    fn new() -> CallController;
     #[wasm_bindgen(method, getter)]
-    fn signal(this: &AbortController) -> JsValue;
+    fn signal(this: &CallController) -> JsValue;
     #[wasm_bindgen(method)]
-    fn abort(this: &AbortController);
+    fn abort(this: &CallController);
+    #[wasm_bindgen(method)]
+    fn ended(this: &CallController);
 
     #[wasm_bindgen(js_name = AbortSignal)]
     type AbortSignal;
@@ -29,11 +32,13 @@ extern "C" {
 }
 
 /// Aborts when dropped before it is told that the work has ended.
-struct AbortOnDrop(Option<AbortController>);
+struct AbortOnDrop(Option<CallController>);
 
 impl AbortOnDrop {
     fn disarm(mut self) {
-        self.0 = None;
+        if let Some(controller) = self.0.take() {
+            controller.ended();
+        }
     }
 }
 
@@ -47,7 +52,7 @@ impl Drop for AbortOnDrop {
 
 /// Gives `start` an `AbortSignal` that fires if the returned future is dropped before it is ready.
 pub fn with_abort<F: Future>(start: impl FnOnce(JsValue) -> F) -> impl Future<Output = F::Output> {
-    let controller = AbortController::new();
+    let controller = CallController::new();
     let work = start(controller.signal());
     let guard = AbortOnDrop(Some(controller));
     async move {
@@ -61,7 +66,7 @@ pub fn with_abort<F: Future>(start: impl FnOnce(JsValue) -> F) -> impl Future<Ou
 pub fn stream_with_abort<S: Stream>(
     start: impl FnOnce(JsValue) -> S,
 ) -> impl Stream<Item = S::Item> {
-    let controller = AbortController::new();
+    let controller = CallController::new();
     let parts = start(controller.signal());
     let mut guard = Some(AbortOnDrop(Some(controller)));
     parts.chain(stream::poll_fn(move |_| {

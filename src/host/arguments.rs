@@ -256,7 +256,9 @@ fn limits(value: &JsValue) -> Result<Options> {
     let (limits, cache) = (property(value, "limits"), property(value, "cache"));
     let (limits, cache) = (options("limits", &limits)?, options("cache", &cache)?);
     let defaults = Options::default();
-    let seconds = defaults.model_timeout / 1000.0;
+    let milliseconds = |name, default: f64| {
+        positive(limits, name, default / 1000.0).map(|seconds| 1000.0 * seconds)
+    };
     Ok(Options {
         queue: QueueLimits {
             queue: count(limits, "limits.queue", defaults.queue.queue)?,
@@ -268,7 +270,8 @@ fn limits(value: &JsValue) -> Result<Options> {
             per_second: positive(limits, "limits.llmPerSecond", defaults.llm.per_second)?,
             ..defaults.llm
         },
-        model_timeout: 1000.0 * positive(limits, "limits.modelTimeout", seconds)?,
+        model_timeout: milliseconds("limits.modelTimeout", defaults.model_timeout)?,
+        storage_timeout: milliseconds("limits.storageTimeout", defaults.storage_timeout)?,
         cache: CacheLimits {
             entries: count(cache, "cache.entries", defaults.cache.entries)?,
             bytes: count(cache, "cache.bytes", defaults.cache.bytes)?,

@@ -3,7 +3,7 @@ use js_sys::{Function, Promise};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use crate::port::Clock;
+use crate::{engine::Event, port::Clock};
 
 #[wasm_bindgen]
 extern "C" {
@@ -24,12 +24,16 @@ extern "C" {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HostClock;
 
-/// Clears its timer when dropped, so that a cancelled wait leaves nothing behind.
-struct Timer(JsValue);
+/// Clears its timer when dropped, so that a cancelled wait leaves nothing behind. A promise would: what
+/// waits for one is only freed when it settles.
+struct Timer {
+    handle: JsValue,
+    _callback: Closure<dyn FnMut()>,
+}
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        clear_timeout(&self.0);
+        clear_timeout(&self.handle);
     }
 }
 
@@ -40,12 +44,12 @@ impl Clock for HostClock {
 
     fn sleep(&self, milliseconds: f64) -> LocalBoxFuture<'static, ()> {
         Box::pin(async move {
-            let mut handle = JsValue::UNDEFINED;
-            let fired =
-                Promise::new(&mut |resolve, _| handle = set_timeout(&resolve, milliseconds));
-            let _timer = Timer(handle);
-            // The promise has no way to reject.
-            let _ = JsFuture::from(fired).await;
+            let fired = Event::default();
+            let told = fired.clone();
+            let callback = Closure::<dyn FnMut()>::new(move || told.set(()));
+            let handle = set_timeout(callback.as_ref().unchecked_ref(), milliseconds);
+            let _timer = Timer { handle, _callback: callback };
+            fired.wait().await;
         })
     }
 

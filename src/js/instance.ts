@@ -20,6 +20,8 @@ export class Instance {
   readonly #pending = new Set<(reason: SmolRagError) => void>();
   /** Cleared at the end: they would keep a Node process up. */
   readonly #timers = new Set<unknown>();
+  /** Of the calls it has made of models: when it fails, nobody is left to read the answers. */
+  readonly #controllers = new Set<AbortController>();
 
   constructor(module: WebAssembly.Module) {
     const enter = (call: Call) => this.#enter(call);
@@ -34,9 +36,28 @@ export class Instance {
         return { exports: mapped(new WebAssembly.Instance(module, guarded).exports, enter) };
       },
     };
-    this.bindings = instantiate(guardedWebAssembly, this.#setTimeout, this.#clearTimeout, yieldToHost);
+    this.bindings = instantiate(guardedWebAssembly, this.#CallController, this.#setTimeout, this.#clearTimeout, yieldToHost);
     this.bindings.initSync({ module });
   }
+
+  /** The `AbortController` that the bindings use, see `src/host/abort.rs`. */
+  readonly #CallController = ((running) =>
+    class extends AbortController {
+      constructor() {
+        super();
+        running.add(this);
+      }
+
+      /** There is nothing to abort any more. */
+      ended(): void {
+        running.delete(this);
+      }
+
+      override abort(reason?: unknown): void {
+        this.ended();
+        super.abort(reason);
+      }
+    })(this.#controllers);
 
   readonly #setTimeout = (callback: () => void, milliseconds: number): unknown => {
     const timer: unknown = setTimeout(() => {
@@ -128,6 +149,8 @@ export class Instance {
     for (const timer of this.#timers) this.#clearTimeout(timer);
     for (const reject of this.#pending) reject(this.#failure);
     this.#pending.clear();
+    // Later, when the stack has room for listeners again.
+    if (this.#controllers.size > 0) queueMicrotask(() => this.#controllers.forEach((controller) => controller.abort()));
     return this.#failure;
   }
 }

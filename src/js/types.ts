@@ -98,8 +98,13 @@ export interface Limits {
   llmConcurrency?: number;
   /** Calls to the language model a second; default 100. */
   llmPerSecond?: number;
-  /** Seconds after which a call to a model is given up; default 120. */
+  /** Seconds after which a call to a model, or to a splitter, is given up; default 120. */
   modelTimeout?: number;
+  /**
+   * Seconds after which a call to the storage is given up with `storage-blocked`; default 60. Whether a commit that was
+   * given up got through shows in the next call.
+   */
+  storageTimeout?: number;
   /** The most UTF-8 bytes of one document; default 8 MiB. */
   documentBytes?: number;
 }

@@ -37,7 +37,8 @@ pub trait Storage {
     /// One transaction: all of it or nothing. Rejects with `storage-conflict` and changes nothing
     /// if the stored epoch is not `expected`; else stores and returns the next one.
     ///
-    /// The one future here that must run to its end once polled: the engine never drops it.
+    /// Dropped, which happens only after a timeout or when the instance is closed by force, it may or may
+    /// not have stored anything, but never a part.
     fn commit(&self, expected: Epoch, changes: Changes) -> LocalBoxFuture<'static, Result<Epoch>>;
 
     /// Lets go of every handle. Later calls reject with `closed`.

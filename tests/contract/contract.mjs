@@ -1,4 +1,5 @@
 // What the package promises, the same in every host. Each case opens its own knowledge base.
+import { callbacks } from "./callbacks.mjs";
 import { equal, ok, rejects } from "./expect.mjs";
 
 const modes = ["standard", "local_kg", "global_kg", "hybrid_kg", "mix"];
@@ -37,6 +38,7 @@ export function contract({ open, pkg, indexedDB, corpora }) {
   };
 
   const cases = {
+    ...callbacks({ open }),
     async "ingests, reports, and knows what is unchanged"() {
       const rag = await open(memory);
       const documents = [{ source: "guide.md", text: guide }];

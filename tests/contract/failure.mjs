@@ -81,7 +81,8 @@ export function failure({ open, pkg }) {
     cases[`${what}: what is pending rejects with internal, later calls find what was committed`] = async () => {
       const stop = strays();
       const storage = treacherousStorage();
-      const silent = { id: "silent", dimensions: 2, embed: (texts) => (texts.join().includes("silence") ? new Promise(() => {}) : Promise.resolve(texts.map(() => [1, 0]))) };
+      const asked = [];
+      const silent = { id: "silent", dimensions: 2, embed: (texts, { signal }) => (texts.join().includes("silence") ? (asked.push(signal), new Promise(() => {})) : Promise.resolve(texts.map(() => [1, 0]))) };
       const rag = await open({ storage, embedder: silent });
       const other = await open({ storage: "memory" });
       const epochs = [];
@@ -95,10 +96,12 @@ export function failure({ open, pkg }) {
       pending.push(parts.next());
       const outcomes = Promise.all(pending.map((call) => call.then(() => "settled", (error) => [error.code, error instanceof pkg.SmolRagError])));
 
+      while (asked.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
       await provoke(rag, storage);
       // A host may have found room for all of it.
       if (what !== "a stack overflow" || (await Promise.race([outcomes, rag.documents()])).length === pending.length) {
         equal(await outcomes, pending.map(() => ["internal", true]));
+        ok(asked.every((signal) => signal.aborted), "a model was not told that nobody waits for it");
       }
       equal(await rag.text("guide.md"), guide);
       equal(await rag.graph(), before);
