@@ -8,3 +8,4 @@ mod model;
 mod replay;
 #[path = "../support/runner.rs"]
 mod runner;
+mod slices;
