@@ -70,8 +70,18 @@ impl Core {
         let engine = self.0.clone();
         cancellable(&options, |signal| {
             let progress = progress(&options);
+            let (documents, budget) =
+                (arguments::documents(&documents), arguments::call_budget(&options));
+            async move { engine.ingest_within(budget?, documents?, signal, progress?).await }
+        })
+    }
+
+    /// See `SmolRag.estimate`.
+    pub fn estimate(&self, documents: JsValue, options: JsValue) -> Promise {
+        let engine = self.0.clone();
+        cancellable(&options, |signal| {
             let documents = arguments::documents(&documents);
-            async move { engine.ingest(documents?, signal, progress?).await }
+            async move { engine.estimate(documents?, signal).await }
         })
     }
 
@@ -92,6 +102,17 @@ impl Core {
             let (question, options) =
                 (arguments::question(&question), arguments::query_options(&options));
             async move { engine.query(question?, options?, signal).await }
+        })
+    }
+
+    /// See `SmolRag.query`, with `contextOnly`.
+    #[wasm_bindgen(js_name = queryPrompt)]
+    pub fn query_prompt(&self, question: JsValue, options: JsValue) -> Promise {
+        let engine = self.0.clone();
+        cancellable(&options, |signal| {
+            let (question, options) =
+                (arguments::question(&question), arguments::query_options(&options));
+            async move { engine.query_prompt(question?, options?, signal).await }
         })
     }
 

@@ -5,7 +5,10 @@ use std::rc::Rc;
 use futures::{FutureExt, future, future::LocalBoxFuture};
 
 use super::{table::Table, wordpiece};
-use crate::{port::EmbeddingModel, record::Result};
+use crate::{
+    port::{Embedded, EmbeddingModel},
+    record::Result,
+};
 
 /// A static embedding model: a table distilled from a transformer, which looks up the tokens of a
 /// text and takes their mean. It knows no order of words, costs microseconds and needs no network.
@@ -50,8 +53,9 @@ impl EmbeddingModel for StaticEmbedder {
         1024
     }
 
-    fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Vec<Vec<f32>>>> {
-        future::ready(Ok(texts.iter().map(|text| self.embed_one(text)).collect())).boxed_local()
+    fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Embedded>> {
+        let vectors: Vec<_> = texts.iter().map(|text| self.embed_one(text)).collect();
+        future::ready(Ok(vectors.into())).boxed_local()
     }
 }
 
@@ -71,6 +75,6 @@ mod tests {
         assert!((vector[0] - 6.0 / length).abs() < 1e-6 && (vector[1] + 3.0 / length).abs() < 1e-6);
         assert_eq!(embedder.embed_one("unknown"), [0.0, 0.0]);
         assert_eq!(embedder.embed_one(""), [0.0, 0.0]);
-        assert_eq!(block_on(embedder.embed(vec!["Embeddings".into()])).unwrap(), [vector]);
+        assert_eq!(block_on(embedder.embed(vec!["Embeddings".into()])).unwrap().vectors, [vector]);
     }
 }

@@ -9,18 +9,20 @@ use futures::{
 use serde::Serialize;
 
 use super::{
-    instance::{Engine, Meter},
+    instance::{Call, Engine},
     queue::Reading,
     retrieve::{FoundExcerpt, RetrieveOptions},
     signal::Signal,
+    usage::Usage,
 };
 use crate::{
-    port::{AnswerPart, AnswerRequest, Mode, Turn},
+    port::{AnswerPart, AnswerRequest, Completion, Mode, Reader, Turn},
+    prompt::answer_prompt,
     record::Result,
 };
 
 /// How a question is answered.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default)]
 pub struct QueryOptions {
     /// What the answer may rest on.
     pub retrieve: RetrieveOptions,
@@ -72,6 +74,21 @@ pub struct Answer {
     pub cached: bool,
     /// How long it took.
     pub timings: Timings,
+    /// What it has cost.
+    pub usage: Usage,
+}
+
+/// What a language model would be asked for an answer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AnswerPrompt {
+    /// Standing instructions.
+    pub system: String,
+    /// What was retrieved, and the question.
+    pub prompt: String,
+    /// The n-th is what the prompt calls `[n]`.
+    pub references: Vec<Reference>,
+    /// How it was found.
+    pub mode: Mode,
 }
 
 /// A part of an answer as it comes.
@@ -113,6 +130,48 @@ impl Engine {
         }
     }
 
+    /// What a language model would be asked, without asking one: the built-in reader says what to
+    /// look for.
+    pub async fn query_prompt(
+        &self,
+        question: String,
+        options: QueryOptions,
+        signal: Signal,
+    ) -> Result<AnswerPrompt> {
+        let call = self.new_call(options.retrieve.budget);
+        let reader = &*self.0.extractive;
+        let (request, excerpts) =
+            self.reading(&signal, self.request(reader, &call, question, options)).await?;
+        let Completion { system, prompt, .. } = answer_prompt(&request, &self.0.options.prompts);
+        Ok(AnswerPrompt {
+            system: system.unwrap_or_default(),
+            prompt,
+            references: excerpts.iter().map(reference).collect(),
+            mode: request.mode,
+        })
+    }
+
+    /// The question with what was retrieved for it.
+    async fn request(
+        &self,
+        reader: &dyn Reader,
+        call: &Call,
+        question: String,
+        options: QueryOptions,
+    ) -> Result<(AnswerRequest, Vec<FoundExcerpt>)> {
+        let QueryOptions { retrieve, history } = options;
+        let alone = reader.standalone(&question, &history).await?;
+        let found = self.find(reader, call, &alone, &retrieve).await?;
+        let request = AnswerRequest {
+            question,
+            mode: retrieve.mode,
+            context: found.context(),
+            history,
+            instructions: None,
+        };
+        Ok((request, found.excerpts))
+    }
+
     /// Answers in parts as they come; the last one is the whole answer, or an error.
     pub fn stream(
         &self,
@@ -141,36 +200,23 @@ impl Engine {
         signal: Signal,
     ) -> Result<Answering> {
         let started = self.now();
-        let caller = self.new_caller();
-        let meter = Meter::default();
+        let call = self.new_call(options.retrieve.budget);
         let reading = self.0.queue.read(&signal)?.await?;
         let entered = self.now();
         self.0.pacer.pause().await;
-        let reader = self.reader(caller, &meter);
-        let QueryOptions { retrieve, history } = options;
-        let retrieved = signal
-            .guard(async {
-                let alone = reader.standalone(&question, &history).await?;
-                self.find(&*reader, caller, &alone, &retrieve).await
-            })
-            .await?;
+        let reader = self.reader(&call);
+        let (request, excerpts) =
+            signal.guard(self.request(&*reader, &call, question, options)).await?;
         self.0.pacer.pause().await;
-        let request = AnswerRequest {
-            question,
-            mode: retrieve.mode,
-            context: retrieved.context(),
-            history,
-            instructions: None,
-        };
         Ok(Answering {
+            mode: request.mode,
             parts: reader.answer(request),
-            excerpts: retrieved.excerpts,
+            excerpts,
             text: String::new(),
             references: Vec::new(),
-            mode: retrieve.mode,
             found: self.now(),
             engine: self,
-            meter,
+            call,
             started,
             entered,
             signal,
@@ -187,7 +233,7 @@ impl Engine {
 struct Answering {
     engine: Engine,
     signal: Signal,
-    meter: Meter,
+    call: Call,
     parts: LocalBoxStream<'static, Result<AnswerPart>>,
     /// What may be cited.
     excerpts: Vec<FoundExcerpt>,
@@ -222,11 +268,13 @@ impl Answering {
 
     fn finish(self) -> Answer {
         let now = self.engine.now();
+        let usage = self.call.meter.usage();
         Answer {
             text: self.text,
             references: self.references,
             mode: self.mode,
-            cached: self.engine.0.ports.llm.is_some() && self.meter.calls() == 0,
+            cached: self.engine.0.ports.llm.is_some() && usage.calls == 0,
+            usage,
             timings: Timings {
                 queue: self.entered - self.started,
                 retrieve: self.found - self.entered,

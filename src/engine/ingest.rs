@@ -6,11 +6,11 @@ use futures::StreamExt;
 use serde::Serialize;
 
 use super::{
-    instance::{Engine, Meter},
-    limits::Caller,
+    instance::{Call, Engine},
     persist::Prepared,
     queue::Unit,
     signal::{Signal, within},
+    usage::{Budget, Usage},
 };
 use crate::{
     order::{OrderedSet, sort_by_key},
@@ -73,6 +73,10 @@ pub struct IngestReport {
     pub unchanged: Vec<Rc<str>>,
     /// Those that failed; their earlier version stands.
     pub failed: Vec<Failure>,
+    /// What failed in documents that did not: something lesser stands in for it.
+    pub degraded: Vec<Failure>,
+    /// What it has cost.
+    pub usage: Usage,
 }
 
 /// A document that failed.
@@ -84,10 +88,10 @@ pub struct Failure {
     pub error: Error,
 }
 
-#[derive(Clone, Copy)]
 enum Outcome {
-    Ingested,
-    Updated,
+    /// With what failed in them without failing them.
+    Ingested(Vec<Error>),
+    Updated(Vec<Error>),
     Unchanged,
 }
 
@@ -104,8 +108,21 @@ impl Engine {
         signal: Signal,
         progress: Progress,
     ) -> Result<IngestReport> {
+        self.ingest_within(Budget::default(), documents, signal, progress).await
+    }
+
+    /// Like [`ingest`](Engine::ingest), for no more than the budget: documents that it does not
+    /// suffice for fail.
+    pub async fn ingest_within(
+        &self,
+        budget: Budget,
+        documents: Vec<DocumentInput>,
+        signal: Signal,
+        progress: Progress,
+    ) -> Result<IngestReport> {
         self.check_documents(&documents)?;
-        let ingest = Ingest { engine: self, caller: self.new_caller(), signal: &signal, progress };
+        let call = self.new_call(budget);
+        let ingest = Ingest { engine: self, call: &call, signal: &signal, progress };
         let units = self
             .0
             .queue
@@ -116,10 +133,11 @@ impl Engine {
             .buffer_unordered(usize::MAX)
             .collect()
             .await;
-        report(&documents, outcomes)
+        let report = report(&documents, outcomes)?;
+        Ok(IngestReport { usage: call.meter.usage(), ..report })
     }
 
-    fn check_documents(&self, documents: &[DocumentInput]) -> Result<()> {
+    pub(super) fn check_documents(&self, documents: &[DocumentInput]) -> Result<()> {
         let mut sources = OrderedSet::new();
         for DocumentInput { source, text, metadata } in documents {
             check_name("source", source)?;
@@ -136,6 +154,59 @@ impl Engine {
             }
         }
         Ok(())
+    }
+}
+
+impl Engine {
+    /// Over everything that the contribution of a document depends on.
+    pub(super) fn revision(&self, call: &Call, document: &DocumentInput) -> Rc<str> {
+        let reader = self.reader(call).id();
+        let metadata = encode_metadata(&document.metadata);
+        let ExcerptOptions { size, overlap, strategy } = self.0.options.excerpts;
+        let excerpts = format!("{size} {overlap} {}", strategy as u8);
+        let text = document.text.as_bytes();
+        revision(&[text, reader.as_bytes(), excerpts.as_bytes(), &metadata]).into()
+    }
+
+    /// The revision that is there.
+    pub(super) async fn stored_revision(&self, source: &str) -> Option<Rc<str>> {
+        let stored = |knowledge: &KnowledgeBase| {
+            knowledge.document(source).map(|stored| stored.contribution().revision.clone())
+        };
+        self.0.version.read(stored).await
+    }
+
+    /// Where the excerpts of a document are.
+    pub(super) async fn spans(&self, document: &DocumentInput) -> Result<Vec<Span>> {
+        match &self.0.ports.splitter {
+            Some(splitter) => {
+                let milliseconds = self.0.options.model_timeout;
+                let late = || {
+                    Error::provider(format!(
+                        "the function that splits into excerpts gave no answer for {milliseconds} ms"
+                    ))
+                };
+                let parts = splitter.split(&document.text);
+                let parts = within(&*self.0.ports.clock, milliseconds, parts, late).await?;
+                locate(&document.text, &parts)
+            }
+            None => split(&document.text, &self.0.options.excerpts),
+        }
+    }
+}
+
+/// A document as a reader is given it.
+pub(super) fn document_text(document: &DocumentInput, spans: &[Span]) -> DocumentText {
+    let excerpt = |span: &Span| ExcerptText {
+        text: document.text[span.bytes.clone()].into(),
+        headings: span.headings.clone(),
+        fence: span.fence.clone(),
+    };
+    DocumentText {
+        source: document.source.clone(),
+        title: title(&document.text).unwrap_or_default().into(),
+        text: document.text.clone(),
+        excerpts: spans.iter().map(excerpt).collect(),
     }
 }
 
@@ -190,19 +261,32 @@ fn report(
     for (position, outcome) in outcomes {
         let source = documents[position].source.clone();
         match outcome {
-            Ok(Outcome::Ingested) => report.ingested.push(source),
-            Ok(Outcome::Updated) => report.updated.push(source),
             Ok(Outcome::Unchanged) => report.unchanged.push(source),
+            Ok(Outcome::Ingested(errors)) => {
+                report.degrade(&source, errors);
+                report.ingested.push(source);
+            }
+            Ok(Outcome::Updated(errors)) => {
+                report.degrade(&source, errors);
+                report.updated.push(source);
+            }
             Err(error) => report.failed.push(Failure { source, error }),
         }
     }
     Ok(report)
 }
 
+impl IngestReport {
+    fn degrade(&mut self, source: &Rc<str>, errors: Vec<Error>) {
+        let failures = errors.into_iter().map(|error| Failure { source: source.clone(), error });
+        self.degraded.extend(failures);
+    }
+}
+
 /// What the documents of one call share.
 struct Ingest<'a> {
     engine: &'a Engine,
-    caller: Caller,
+    call: &'a Call,
     signal: &'a Signal,
     progress: Progress,
 }
@@ -225,74 +309,55 @@ impl Ingest<'_> {
     }
 
     async fn document(&self, unit: Unit, document: &DocumentInput) -> Result<Outcome> {
-        let revision = self.revision(document);
-        let stored = |knowledge: &KnowledgeBase| {
-            knowledge.document(&document.source).map(|it| it.contribution().revision.clone())
-        };
-        let stored = self.engine.0.version.read(stored).await;
+        let revision = self.engine.revision(self.call, document);
+        let stored = self.engine.stored_revision(&document.source).await;
         if stored.as_deref() == Some(&*revision) {
             return Ok(Outcome::Unchanged);
         }
         let pacer = &self.engine.0.pacer;
         let think = async {
-            let contribution = self.think(document, revision).await?;
+            let (contribution, degraded) = self.think(document, revision).await?;
             pacer.pause().await;
             let dimensions = self.engine.0.version.dimensions;
             let prepared = Prepared::put(contribution, &document.text, dimensions)?;
             pacer.pause().await;
-            Ok(prepared)
+            Ok((prepared, degraded))
         };
-        let prepared = self.signal.guard(think).await?;
+        let (prepared, degraded) = self.signal.guard(think).await?;
         self.report(document, Stage::Commit, 0, 1);
         let turn = unit.commit_turn().await?;
         self.engine.commit(|_| Ok(Some(prepared.clone()))).await?;
         drop(turn);
         pacer.pause().await;
         self.report(document, Stage::Commit, 1, 1);
-        Ok(if stored.is_some() { Outcome::Updated } else { Outcome::Ingested })
+        Ok(match stored {
+            Some(_) => Outcome::Updated(degraded),
+            None => Outcome::Ingested(degraded),
+        })
     }
 
-    /// Over everything that the contribution depends on.
-    fn revision(&self, document: &DocumentInput) -> Rc<str> {
-        let reader = self.engine.reader(self.caller, &Meter::default()).id();
-        let metadata = encode_metadata(&document.metadata);
-        let ExcerptOptions { size, overlap, strategy } = self.engine.0.options.excerpts;
-        let excerpts = format!("{size} {overlap} {}", strategy as u8);
-        let text = document.text.as_bytes();
-        revision(&[text, reader.as_bytes(), excerpts.as_bytes(), &metadata]).into()
-    }
-
-    /// Splits, reads and embeds; changes nothing.
-    async fn think(&self, document: &DocumentInput, revision: Rc<str>) -> Result<Contribution> {
+    /// Splits, reads and embeds; changes nothing. Also gives what failed without failing it.
+    async fn think(
+        &self,
+        document: &DocumentInput,
+        revision: Rc<str>,
+    ) -> Result<(Contribution, Vec<Error>)> {
         let Engine(inner) = self.engine;
-        let spans = match &inner.ports.splitter {
-            Some(splitter) => {
-                let milliseconds = inner.options.model_timeout;
-                let late = || {
-                    Error::provider(format!(
-                        "the function that splits into excerpts gave no answer for {milliseconds} ms"
-                    ))
-                };
-                let parts = splitter.split(&document.text);
-                locate(
-                    &document.text,
-                    &within(&*inner.ports.clock, milliseconds, parts, late).await?,
-                )?
-            }
-            None => split(&document.text, &inner.options.excerpts)?,
-        };
+        let spans = self.engine.spans(document).await?;
         self.report(document, Stage::Excerpts, spans.len(), spans.len());
         inner.pacer.pause().await;
 
-        let reading = self.read(document, &spans).await?;
+        let mut reading = self.read(document, &spans).await?;
+        let degraded = reading.excerpts.iter_mut().flat_map(|read| read.degraded.split_off(0));
+        let degraded = degraded.collect();
         let mut contribution = assemble(document, revision, &spans, reading, &inner.pacer).await;
         let texts = embedded_texts(&contribution);
         let total = texts.len();
         self.report(document, Stage::Embedding, 0, total);
-        let vectors = self.engine.embed(self.caller, texts).await?;
+        let vectors = self.engine.embed(self.call, texts).await?;
         self.report(document, Stage::Embedding, total, total);
         place_vectors(&mut contribution, vectors);
-        Ok(contribution)
+        Ok((contribution, degraded))
     }
 
     async fn read(&self, document: &DocumentInput, spans: &[Span]) -> Result<Reading> {
@@ -300,18 +365,8 @@ impl Ingest<'_> {
         let told = move |done, total| {
             progress(IngestProgress { source: source.clone(), stage: Stage::Reading, done, total });
         };
-        let excerpt = |span: &Span| ExcerptText {
-            text: document.text[span.bytes.clone()].into(),
-            headings: span.headings.clone(),
-            fence: span.fence.clone(),
-        };
-        let text = DocumentText {
-            source: document.source.clone(),
-            title: title(&document.text).unwrap_or_default().into(),
-            text: document.text.clone(),
-            excerpts: spans.iter().map(excerpt).collect(),
-        };
-        self.engine.reader(self.caller, &Meter::default()).read(text, Rc::new(told)).await
+        let text = document_text(document, spans);
+        self.engine.reader(self.call).read(text, Rc::new(told)).await
     }
 
     fn report(&self, document: &DocumentInput, stage: Stage, done: usize, total: usize) {
@@ -320,7 +375,7 @@ impl Ingest<'_> {
 }
 
 /// A contribution without its vectors.
-async fn assemble(
+pub(super) async fn assemble(
     document: &DocumentInput,
     revision: Rc<str>,
     spans: &[Span],
@@ -380,7 +435,7 @@ fn add_excerpt(contribution: &mut Contribution, text: &str, span: &Span, read: E
 }
 
 /// What is embedded, in the order in which [`place_vectors`] takes the vectors.
-fn embedded_texts(contribution: &Contribution) -> Vec<String> {
+pub(super) fn embedded_texts(contribution: &Contribution) -> Vec<String> {
     let excerpts = contribution.excerpts.iter().map(|excerpt| {
         let path = excerpt.headings.join(" > ");
         let summary = if *excerpt.summary == *path { "" } else { &*excerpt.summary };

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use futures::{future::LocalBoxFuture, stream::LocalBoxStream};
+use futures::future::LocalBoxFuture;
 
 use serde::Serialize;
 
@@ -13,11 +13,14 @@ use super::{
     queue::{Queue, QueueLimits, QueueStats},
     signal::Signal,
     storage::BoundedStorage,
+    usage::{Account, Budget, Counter, Meter, Usage},
     version::Version,
 };
 use crate::{
     builtin::{ExtractiveReader, StaticEmbedder},
-    port::{Clock, Completion, EmbeddingModel, Epoch, LanguageModel, Pacer, Reader, Storage},
+    port::{
+        Clock, EmbeddingModel, Epoch, LanguageModel, Pacer, Reader, Reranker, Storage, TokenCounter,
+    },
     prompt::{self, PromptedReader},
     record::{Code, Error, Result, UnitVector},
     store::{Counts, KnowledgeBase, KnowledgeBaseOptions},
@@ -34,6 +37,10 @@ pub struct Ports {
     pub llm: Option<Rc<dyn LanguageModel>>,
     /// Who embeds; everything is found lexically if there is none.
     pub embedder: Option<Embedder>,
+    /// Who puts the excerpts that were found in order; nobody if there is none.
+    pub reranker: Option<Rc<dyn Reranker>>,
+    /// Who counts tokens; they are estimated if there is none.
+    pub counter: Option<Rc<dyn TokenCounter>>,
     /// Splits a text into excerpts in place of [`Options::excerpts`].
     pub splitter: Option<Rc<dyn Splitter>>,
     /// Told what happens, in commit order, while nothing is borrowed.
@@ -89,6 +96,8 @@ pub struct Options {
     pub storage_timeout: f64,
     /// What each of the two caches keeps.
     pub cache: CacheLimits,
+    /// What calls of models may cost, from opening to closing.
+    pub budget: Budget,
     /// The most bytes of a document.
     pub document_bytes: usize,
     /// Whether names that differ only in form are one entity.
@@ -107,6 +116,7 @@ impl Default for Options {
             model_timeout: 120_000.0,
             storage_timeout: 60_000.0,
             cache: CacheLimits { entries: 10_000, bytes: 64 << 20 },
+            budget: Budget::default(),
             document_bytes: 8 << 20,
             resolve_entities: true,
             prompts: prompt::Options::default(),
@@ -146,14 +156,22 @@ pub(super) struct Inner {
     pub version: Version,
     /// The epoch that `version` stands at.
     pub epoch: Cell<Epoch>,
-    completions: Rc<CallLimits<Rc<str>>>,
-    embeddings: Rc<CallLimits<Rc<[f32]>>>,
+    pub completions: Rc<CallLimits<Rc<str>>>,
+    pub embeddings: Rc<CallLimits<Rc<[f32]>>>,
     /// Slices the work of all calls.
     pub pacer: Pacer,
-    extractive: Rc<dyn Reader>,
+    pub extractive: Rc<dyn Reader>,
+    /// What all calls have spent.
+    account: Rc<Account>,
     next_caller: Cell<Caller>,
     /// Cancelled to close by force: no storage is waited for any more.
     forced: Signal,
+}
+
+/// One call of the engine, to those whom it shares the models with.
+pub(super) struct Call {
+    pub caller: Caller,
+    pub meter: Meter,
 }
 
 /// Counts, as they are now.
@@ -170,6 +188,8 @@ pub struct Stats {
     pub cache: Caches,
     /// Calls.
     pub queue: QueueStats,
+    /// What calls of models have cost since opening.
+    pub usage: Usage,
 }
 
 /// What each cache holds and has seen.
@@ -224,6 +244,7 @@ impl Engine {
             embeddings,
             pacer,
             extractive,
+            account: Account::new(options.budget),
             next_caller: Cell::default(),
             forced,
             ports,
@@ -245,6 +266,7 @@ impl Engine {
                 embeddings: self.0.embeddings.cache.stats(),
             },
             queue: self.0.queue.stats(),
+            usage: self.0.account.usage(),
         }
     }
 
@@ -270,32 +292,32 @@ impl Engine {
         self.0.ports.storage.close().await
     }
 
-    /// A name for one call among those that share the models' limits.
-    pub(super) fn new_caller(&self) -> Caller {
+    /// A call of its own among those that share the models' limits.
+    pub(super) fn new_call(&self, budget: Budget) -> Call {
         let caller = self.0.next_caller.get();
         self.0.next_caller.set(caller + 1);
-        caller
+        Call { caller, meter: Meter::new(budget, self.0.account.clone(), self.counter()) }
     }
 
-    /// Who reads and answers for this caller.
-    pub(super) fn reader(&self, caller: Caller, meter: &Meter) -> Rc<dyn Reader> {
+    pub(super) fn counter(&self) -> Counter {
+        Counter(self.0.ports.counter.clone())
+    }
+
+    /// Who reads and answers for this call.
+    pub(super) fn reader(&self, call: &Call) -> Rc<dyn Reader> {
         match &self.0.ports.llm {
             None => self.0.extractive.clone(),
             Some(llm) => {
-                let metered = Rc::new(Metered { inner: llm.clone(), meter: meter.clone() });
-                let limited =
-                    LimitedLanguageModel::new(metered, self.0.completions.clone(), caller);
+                let limits = self.0.completions.clone();
+                let limited = LimitedLanguageModel::new(llm.clone(), limits, call.caller)
+                    .metered(call.meter.clone());
                 Rc::new(PromptedReader::new(Rc::new(limited), self.0.options.prompts.clone()))
             }
         }
     }
 
     /// The vectors of texts, zero vectors if nobody embeds.
-    pub(super) async fn embed(
-        &self,
-        caller: Caller,
-        texts: Vec<String>,
-    ) -> Result<Vec<UnitVector>> {
+    pub(super) async fn embed(&self, call: &Call, texts: Vec<String>) -> Result<Vec<UnitVector>> {
         match &self.0.ports.embedder {
             None => Ok(vec![UnitVector::zero(0); texts.len()]),
             Some(Embedder::BuiltIn(table)) => {
@@ -307,9 +329,10 @@ impl Engine {
                 Ok(vectors)
             }
             Some(Embedder::Model(model)) => {
-                let limited =
-                    LimitedEmbeddingModel::new(model.clone(), self.0.embeddings.clone(), caller);
-                let vectors = limited.embed(texts).await?;
+                let limits = self.0.embeddings.clone();
+                let limited = LimitedEmbeddingModel::new(model.clone(), limits, call.caller)
+                    .metered(call.meter.clone());
+                let vectors = limited.embed(texts).await?.vectors;
                 vectors.iter().map(|vector| UnitVector::from_f32(vector)).collect()
             }
         }
@@ -336,40 +359,5 @@ impl Engine {
         let result = signal.guard(work).await;
         drop(reading);
         result
-    }
-}
-
-/// Counts the calls that reach the language model, those of the cache left out.
-#[derive(Clone, Default)]
-pub(super) struct Meter(Rc<Cell<usize>>);
-
-impl Meter {
-    pub fn calls(&self) -> usize {
-        self.0.get()
-    }
-
-    fn count(&self) {
-        self.0.set(self.0.get() + 1);
-    }
-}
-
-struct Metered {
-    inner: Rc<dyn LanguageModel>,
-    meter: Meter,
-}
-
-impl LanguageModel for Metered {
-    fn id(&self) -> &str {
-        self.inner.id()
-    }
-
-    fn complete(&self, request: Completion) -> LocalBoxFuture<'static, Result<String>> {
-        self.meter.count();
-        self.inner.complete(request)
-    }
-
-    fn stream(&self, request: Completion) -> LocalBoxStream<'static, Result<String>> {
-        self.meter.count();
-        self.inner.stream(request)
     }
 }

@@ -9,9 +9,10 @@
 //! | `limits.rs` | how many calls a model gets at once and per second, fairly over callers |
 //! | `cache.rs` | answers already paid for, and those on their way |
 //! | `models.rs` | a model behind its limits and its cache |
+//! | `usage.rs` | what calls of models cost, and budgets |
 //! | `instance.rs` | one open knowledge base: stores, models, queue |
 //! | `persist.rs` | how it stands in its storage, and how a change reaches both |
-//! | `ingest.rs` | documents in: split, read, embed, commit |
+//! | `ingest.rs`, `estimate.rs` | documents in: split, read, embed, commit; what that would cost |
 //! | `retrieve.rs`, `search.rs`, `fusion.rs` | what bears on a question, in five modes |
 //! | `answer.rs` | answers with the passages they cite |
 //! | `browse.rs` | looking at what is there; removing, merging |
@@ -22,6 +23,7 @@
 mod answer;
 mod browse;
 mod cache;
+mod estimate;
 mod fusion;
 mod ingest;
 mod instance;
@@ -34,14 +36,16 @@ mod schedule;
 mod search;
 mod signal;
 mod storage;
+mod usage;
 mod version;
 
-pub use answer::{Answer, QueryOptions, Reference, StreamPart, Timings};
+pub use answer::{Answer, AnswerPrompt, QueryOptions, Reference, StreamPart, Timings};
 pub use browse::{
     DocumentInfo, EdgeView, EntityInfo, GraphOptions, GraphView, MentionInfo, NodeView,
     RelationshipInfo,
 };
 pub use cache::{Cache, CacheLimits, CacheStats, Key, Pending, Weigh};
+pub use estimate::Estimate;
 pub use fusion::fuse;
 pub use ingest::{DocumentInput, Failure, IngestProgress, IngestReport, Stage};
 pub use instance::{Caches, Embedder, Engine, Notice, Options, Ports, Splitter, Stats};
@@ -49,7 +53,8 @@ pub use limits::{Acquire, CallGate, Caller, GateLimits, Permit, Semaphore};
 pub use models::{CallLimits, LimitedEmbeddingModel, LimitedLanguageModel};
 pub use queue::{Commit, Counts, Queue, QueueLimits, QueueStats, Reading, Unit, Writes};
 pub use retrieve::{
-    Found, FoundEntity, FoundExcerpt, FoundRelationship, RetrieveOptions, Retrieved,
+    Found, FoundEntity, FoundExcerpt, FoundRelationship, Rerank, RetrieveOptions, Retrieved,
 };
 pub use schedule::PASSING;
 pub use signal::{Event, Signal, Wait, within};
+pub use usage::{Budget, Usage};

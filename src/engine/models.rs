@@ -3,7 +3,7 @@
 use std::{future::Future, rc::Rc};
 
 use futures::{
-    future::{FutureExt, LocalBoxFuture, join_all},
+    future::{FutureExt, LocalBoxFuture, join_all, ready},
     stream::{self, LocalBoxStream, StreamExt},
 };
 
@@ -11,10 +11,11 @@ use super::{
     cache::{Cache, Key, Weigh},
     limits::{CallGate, Caller, Permit},
     signal::within,
+    usage::{Meter, UnderWay},
 };
 use crate::{
     order::OrderedMap,
-    port::{Clock, Completion, EmbeddingModel, LanguageModel},
+    port::{Clock, Completion, Embedded, EmbeddingModel, LanguageModel, Said, Tokens},
     record::{Error, Result},
 };
 
@@ -47,12 +48,26 @@ impl<V: Clone + Weigh + 'static> CallLimits<V> {
     }
 }
 
+/// What the answer to a request is kept under.
+pub(super) fn completion_key(model: &str, request: &Completion) -> Key {
+    match &request.system {
+        Some(system) => Key::of(&[model, "completion", &request.prompt, system]),
+        None => Key::of(&[model, "completion", &request.prompt]),
+    }
+}
+
+/// What the vector of a text is kept under.
+pub(super) fn embedding_key(model: &str, text: &str) -> Key {
+    Key::of(&[model, "embedding", text])
+}
+
 /// A language model behind its limits: cached, single flight, gated, timed.
 #[derive(Clone)]
 pub struct LimitedLanguageModel {
     inner: Rc<dyn LanguageModel>,
     limits: Rc<CallLimits<Rc<str>>>,
     caller: Caller,
+    meter: Meter,
 }
 
 impl LimitedLanguageModel {
@@ -62,20 +77,25 @@ impl LimitedLanguageModel {
         limits: Rc<CallLimits<Rc<str>>>,
         caller: Caller,
     ) -> Self {
-        LimitedLanguageModel { inner, limits, caller }
+        LimitedLanguageModel { inner, limits, caller, meter: Meter::default() }
+    }
+
+    /// Its calls written down.
+    pub(super) fn metered(self, meter: Meter) -> Self {
+        LimitedLanguageModel { meter, ..self }
     }
 
     fn key(&self, request: &Completion) -> Key {
-        match &request.system {
-            Some(system) => Key::of(&[self.inner.id(), "completion", &request.prompt, system]),
-            None => Key::of(&[self.inner.id(), "completion", &request.prompt]),
-        }
+        completion_key(self.inner.id(), request)
     }
 
     async fn ask(self, request: Completion) -> Result<Rc<str>> {
         let _permit = self.limits.gate.acquire(self.caller).await;
-        let answer = self.inner.complete(request);
-        Ok(self.limits.in_time(self.inner.id(), answer).await?.into())
+        let _under_way = self.meter.begin_completion(&request).await?;
+        let answer = self.inner.complete(request.clone());
+        let Said { text, tokens } = self.limits.in_time(self.inner.id(), answer).await?;
+        self.meter.completed(&request, &text, tokens).await;
+        Ok(text.into())
     }
 }
 
@@ -84,24 +104,42 @@ impl LanguageModel for LimitedLanguageModel {
         self.inner.id()
     }
 
-    fn complete(&self, request: Completion) -> LocalBoxFuture<'static, Result<String>> {
+    fn takes_json(&self) -> bool {
+        self.inner.takes_json()
+    }
+
+    fn complete(&self, request: Completion) -> LocalBoxFuture<'static, Result<Said>> {
         let (key, model) = (self.key(&request), self.clone());
         let cache = self.limits.cache.clone();
-        async move { Ok(cache.get_or_compute(key, model.ask(request)).await?.to_string()) }
+        async move { Ok((&*cache.get_or_compute(key, model.ask(request)).await?).into()) }
             .boxed_local()
     }
 
     /// An answer that is in the cache, or on its way to another call, comes in one part. A permit is
     /// held until the stream has ended or is dropped, so read it to the end without pausing.
-    fn stream(&self, request: Completion) -> LocalBoxStream<'static, Result<String>> {
+    fn stream(&self, request: Completion) -> LocalBoxStream<'static, Result<Said>> {
         let (key, model) = (self.key(&request), self.clone());
         async move {
             if let Some(answer) = model.limits.cache.find(key) {
-                return stream::once(answer.map(|a| Ok(a?.to_string()))).left_stream();
+                return stream::once(answer.map(|a| Ok((&*a?).into())).boxed_local()).left_stream();
             }
             let permit = model.limits.gate.acquire(model.caller).await;
-            let parts = model.inner.stream(request);
-            let streaming = Streaming { model, key, parts, answer: String::new(), _permit: permit };
+            let under_way = match model.meter.begin_completion(&request).await {
+                Ok(under_way) => under_way,
+                Err(error) => {
+                    return stream::once(ready(Err(error)).boxed_local()).left_stream();
+                }
+            };
+            let parts = model.inner.stream(request.clone());
+            let streaming = Streaming {
+                model,
+                key,
+                request,
+                parts,
+                answer: String::new(),
+                tokens: None,
+                _held: (permit, under_way),
+            };
             stream::unfold(Some(streaming), |streaming| async { streaming?.next().await })
                 .right_stream()
         }
@@ -114,23 +152,28 @@ impl LanguageModel for LimitedLanguageModel {
 struct Streaming {
     model: LimitedLanguageModel,
     key: Key,
-    parts: LocalBoxStream<'static, Result<String>>,
+    request: Completion,
+    parts: LocalBoxStream<'static, Result<Said>>,
     /// The parts so far.
     answer: String,
-    _permit: Permit,
+    /// What the provider has told.
+    tokens: Option<Tokens>,
+    _held: (Permit, UnderWay),
 }
 
 impl Streaming {
     /// The next part, and what comes after it: nothing after an error. A whole answer is kept.
-    async fn next(mut self) -> Option<(Result<String>, Option<Self>)> {
+    async fn next(mut self) -> Option<(Result<Said>, Option<Self>)> {
         let limits = Rc::clone(&self.model.limits);
         let part = self.parts.next().map(Option::transpose);
         match limits.in_time(self.model.inner.id(), part).await {
             Ok(Some(part)) => {
-                self.answer.push_str(&part);
+                self.answer.push_str(&part.text);
+                self.tokens = part.tokens.or(self.tokens);
                 Some((Ok(part), Some(self)))
             }
             Ok(None) => {
+                self.model.meter.completed(&self.request, &self.answer, self.tokens).await;
                 limits.cache.keep(self.key, self.answer.into());
                 None
             }
@@ -146,6 +189,7 @@ pub struct LimitedEmbeddingModel {
     inner: Rc<dyn EmbeddingModel>,
     limits: Rc<CallLimits<Rc<[f32]>>>,
     caller: Caller,
+    meter: Meter,
 }
 
 impl LimitedEmbeddingModel {
@@ -155,7 +199,12 @@ impl LimitedEmbeddingModel {
         limits: Rc<CallLimits<Rc<[f32]>>>,
         caller: Caller,
     ) -> Self {
-        LimitedEmbeddingModel { inner, limits, caller }
+        LimitedEmbeddingModel { inner, limits, caller, meter: Meter::default() }
+    }
+
+    /// Its calls written down.
+    pub(super) fn metered(self, meter: Meter) -> Self {
+        LimitedEmbeddingModel { meter, ..self }
     }
 
     /// The vectors of different texts. Sends for those that are neither cached nor on their way.
@@ -178,10 +227,11 @@ impl LimitedEmbeddingModel {
     /// One call of the model.
     async fn ask(self, texts: Vec<String>) -> Result<Rc<[Rc<[f32]>]>> {
         let _permit = self.limits.gate.acquire(self.caller).await;
-        let count = texts.len();
-        let answer = self.inner.embed(texts);
-        let vectors = self.limits.in_time(self.inner.id(), answer).await?;
-        self.check(count, &vectors)?;
+        let _under_way = self.meter.begin_embedding(&texts).await?;
+        let answer = self.inner.embed(texts.clone());
+        let Embedded { vectors, tokens } = self.limits.in_time(self.inner.id(), answer).await?;
+        self.meter.embedded(&texts, tokens).await;
+        self.check(texts.len(), &vectors)?;
         Ok(vectors.into_iter().map(Rc::from).collect())
     }
 
@@ -227,21 +277,22 @@ impl EmbeddingModel for LimitedEmbeddingModel {
         usize::MAX
     }
 
-    fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Vec<Vec<f32>>>> {
+    fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Embedded>> {
         let model = self.clone();
         async move {
             let mut unique = Vec::new();
             let mut numbers = OrderedMap::new();
             let mut places = Vec::with_capacity(texts.len());
             for text in texts {
-                let key = Key::of(&[model.inner.id(), "embedding", &text]);
+                let key = embedding_key(model.inner.id(), &text);
                 places.push(*numbers.get_or_insert_with(key, || {
                     unique.push((key, text));
                     unique.len() - 1
                 }));
             }
             let vectors = model.vectors(unique).await?;
-            Ok(places.into_iter().map(|place| vectors[place].to_vec()).collect())
+            let vectors: Vec<_> = places.into_iter().map(|place| vectors[place].to_vec()).collect();
+            Ok(vectors.into())
         }
         .boxed_local()
     }

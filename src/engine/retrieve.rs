@@ -5,20 +5,36 @@ use std::rc::Rc;
 use serde::Serialize;
 
 use super::{
-    instance::{Engine, Meter},
-    limits::Caller,
+    instance::{Call, Engine},
     search::{Probe, Search},
-    signal::Signal,
+    signal::{Signal, within},
+    usage::{Budget, Counter},
 };
 use crate::{
-    port::{Context, ContextEntity, ContextExcerpt, ContextRelationship, Keywords, Mode, Reader},
+    order::{OrderedSet, sort_by},
+    port::{
+        Context, ContextEntity, ContextExcerpt, ContextRelationship, Keywords, Mode, Reader,
+        RerankRequest, Reranker,
+    },
     prompt::render_context,
-    record::{Filter, Result},
+    record::{Error, Filter, Result},
     store::KnowledgeBase,
 };
 
+/// Who puts the excerpts that were found in order.
+#[derive(Clone, Default)]
+pub enum Rerank {
+    /// Whom the instance was opened with, if anyone.
+    #[default]
+    Usual,
+    /// Nobody.
+    Off,
+    /// This one.
+    By(Rc<dyn Reranker>),
+}
+
 /// How to retrieve.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone)]
 pub struct RetrieveOptions {
     /// By which way.
     pub mode: Mode,
@@ -28,11 +44,22 @@ pub struct RetrieveOptions {
     pub max_tokens: usize,
     /// Which documents may be used.
     pub filter: Filter,
+    /// Who puts excerpts in order.
+    pub rerank: Rerank,
+    /// What the call may cost.
+    pub budget: Budget,
 }
 
 impl Default for RetrieveOptions {
     fn default() -> Self {
-        RetrieveOptions { mode: Mode::Mix, top_k: 5, max_tokens: 4000, filter: Filter::default() }
+        RetrieveOptions {
+            mode: Mode::Mix,
+            top_k: 5,
+            max_tokens: 4000,
+            filter: Filter::default(),
+            rerank: Rerank::default(),
+            budget: Budget::default(),
+        }
     }
 }
 
@@ -136,9 +163,9 @@ impl Engine {
         options: RetrieveOptions,
         signal: Signal,
     ) -> Result<Retrieved> {
-        let caller = self.new_caller();
-        let reader = self.reader(caller, &Meter::default());
-        let found = self.reading(&signal, self.find(&*reader, caller, &question, &options)).await?;
+        let call = self.new_call(options.budget);
+        let reader = self.reader(&call);
+        let found = self.reading(&signal, self.find(&*reader, &call, &question, &options)).await?;
         let context = render_context(&found.context());
         let Found { keywords, excerpts, entities, relationships } = found;
         Ok(Retrieved { mode: options.mode, keywords, excerpts, entities, relationships, context })
@@ -148,7 +175,7 @@ impl Engine {
     pub(super) async fn find(
         &self,
         reader: &dyn Reader,
-        caller: Caller,
+        call: &Call,
         question: &str,
         options: &RetrieveOptions,
     ) -> Result<Found> {
@@ -157,22 +184,146 @@ impl Engine {
             _ => reader.keywords(question).await?,
         };
         let texts = [&[question.to_owned()][..], &keywords.high, &keywords.low].concat();
-        let vectors = self.embed(caller, texts.clone()).await?;
+        let vectors = self.embed(call, texts.clone()).await?;
         let mut probes =
             texts.into_iter().zip(vectors).map(|(text, vector)| Probe { text, vector });
-        let question = probes.next().expect("the question is the first of the probes");
+        let probe = probes.next().expect("the question is the first of the probes");
         let high: Vec<_> = probes.by_ref().take(keywords.high.len()).collect();
         let low: Vec<_> = probes.collect();
 
+        let reranker = match &options.rerank {
+            Rerank::Usual => self.0.ports.reranker.clone(),
+            Rerank::Off => None,
+            Rerank::By(reranker) => Some(reranker.clone()),
+        };
+        let mut wide = options.clone();
+        if reranker.is_some() {
+            wide.top_k = options.top_k.saturating_mul(WIDER).max(AT_LEAST);
+        }
         let vector_weight = self.vector_weight();
         let search = |knowledge: &KnowledgeBase| {
-            Search { knowledge, options, vector_weight }.run(&question, &high, &low)
+            Search { knowledge, options: &wide, vector_weight }.run(&probe, &high, &low)
         };
-        Ok(Found { keywords, ..self.0.version.read(search).await })
+        let mut found = Found { keywords, ..self.0.version.read(search).await };
+        if let Some(reranker) = reranker {
+            self.rerank(call, reranker, question, &mut found.excerpts, options.top_k).await?;
+        }
+        found.within(&self.counter(), options.max_tokens).await?;
+        Ok(found)
+    }
+
+    /// Puts excerpts in the reranker's order, with its scores, and keeps the best.
+    async fn rerank(
+        &self,
+        call: &Call,
+        reranker: Rc<dyn Reranker>,
+        question: &str,
+        excerpts: &mut Vec<FoundExcerpt>,
+        top_k: usize,
+    ) -> Result<()> {
+        if excerpts.is_empty() || top_k == 0 {
+            excerpts.truncate(top_k);
+            return Ok(());
+        }
+        let text = |excerpt: &FoundExcerpt| {
+            [&*excerpt.headings.join(" > "), &*excerpt.text].join("\n").trim().to_owned()
+        };
+        let request = RerankRequest {
+            query: question.to_owned(),
+            documents: excerpts.iter().map(text).collect(),
+            top_k,
+        };
+        let id = reranker.id().to_owned();
+        let under_way = call.meter.begin_rerank().await?;
+        let timeout = self.0.options.model_timeout;
+        let judged = within(&*self.0.ports.clock, timeout, reranker.rerank(request), || {
+            Error::provider(format!("the reranker {id} gave no answer in time; check the provider"))
+        });
+        let mut judged = judged.await?;
+        drop(under_way);
+        sort_by(&mut judged, |(_, a), (_, b)| b.total_cmp(a));
+        let mut seen = OrderedSet::new();
+        let sound = |&(index, score): &(usize, f64)| {
+            index < excerpts.len() && score.is_finite() && seen.insert(index)
+        };
+        if !judged.iter().all(sound) {
+            return Err(Error::provider(format!(
+                "the reranker {id} gave an index that is not there or comes twice, or a score that is no number"
+            )));
+        }
+        let best = judged.into_iter().take(top_k);
+        *excerpts =
+            best.map(|(index, score)| FoundExcerpt { score, ..excerpts[index].clone() }).collect();
+        Ok(())
+    }
+}
+
+/// So many times the excerpts that are wanted are given to a reranker,
+const WIDER: usize = 4;
+/// and at least so many.
+const AT_LEAST: usize = 20;
+
+/// Tokens of the line breaks and marks around an item.
+const FRAME: usize = 6;
+
+/// How many items, each by its texts, the budget holds, up to the first that it does not.
+async fn fitting(counter: &Counter, max_tokens: usize, items: Vec<Vec<Rc<str>>>) -> Result<usize> {
+    let mut left = max_tokens;
+    for (place, texts) in items.iter().enumerate() {
+        let mut tokens = FRAME;
+        for text in texts {
+            tokens += counter.count(text).await?;
+        }
+        match left.checked_sub(tokens) {
+            Some(rest) => left = rest,
+            None => return Ok(place),
+        }
+    }
+    Ok(items.len())
+}
+
+impl FoundExcerpt {
+    fn shown(&self) -> Vec<Rc<str>> {
+        let headings = self.headings.join(" > ").into();
+        vec![headings, self.source.clone(), self.text.clone()]
+    }
+}
+
+impl FoundEntity {
+    fn shown(&self) -> Vec<Rc<str>> {
+        vec![self.name.clone(), self.category.clone(), self.description.clone()]
+    }
+}
+
+impl FoundRelationship {
+    /// What a language model is shown of it.
+    pub(super) fn shown(&self) -> [Rc<str>; 4] {
+        let FoundRelationship { source, target, description, keywords, .. } = self;
+        [source, target, description, keywords].map(Rc::clone)
     }
 }
 
 impl Found {
+    /// Cuts each list where the budget ends.
+    async fn within(&mut self, counter: &Counter, max_tokens: usize) -> Result<()> {
+        let relationships =
+            self.relationships.iter().map(|relationship| relationship.shown().to_vec());
+        let shown: [Vec<Vec<Rc<str>>>; 3] = [
+            self.excerpts.iter().map(FoundExcerpt::shown).collect(),
+            self.entities.iter().map(FoundEntity::shown).collect(),
+            relationships.collect(),
+        ];
+        let mut lengths = [0; 3];
+        for (length, items) in lengths.iter_mut().zip(shown) {
+            *length = fitting(counter, max_tokens, items).await?;
+        }
+        let [excerpts, entities, relationships] = lengths;
+        self.excerpts.truncate(excerpts);
+        self.entities.truncate(entities);
+        self.relationships.truncate(relationships);
+        Ok(())
+    }
+
     /// What an answer rests on.
     pub fn context(&self) -> Context {
         let excerpts = self.excerpts.iter().map(|excerpt| ContextExcerpt {

@@ -1,5 +1,5 @@
 //! The five modes over one version of the knowledge base. Synchronous: a search never sees half a
-//! commit.
+//! commit. Token budgets are kept afterwards, when nothing is borrowed: the user may count.
 //!
 //! | mode | entities | relationships | excerpts |
 //! |---|---|---|---|
@@ -69,17 +69,16 @@ impl<'a> Search<'a> {
         };
         Found {
             excerpts: self.excerpts(question, &graph),
-            entities: self.within(
-                graph.entities.iter().map(|&(entity, score)| self.entity(entity, score)),
-                entity_tokens,
-            ),
-            relationships: self.within(
-                graph
-                    .relationships
-                    .iter()
-                    .map(|&(relationship, score)| self.relationship(relationship, score)),
-                relationship_tokens,
-            ),
+            entities: graph
+                .entities
+                .iter()
+                .map(|&(entity, score)| self.entity(entity, score))
+                .collect(),
+            relationships: graph
+                .relationships
+                .iter()
+                .map(|&(relationship, score)| self.relationship(relationship, score))
+                .collect(),
             ..Found::default()
         }
     }
@@ -195,7 +194,7 @@ impl<'a> Search<'a> {
             (graph_weight, &from_graph[..]),
         ]);
         let best = fused.into_iter().take(self.options.top_k);
-        self.within(best.filter_map(|(id, score)| self.excerpt(&id, score)), excerpt_tokens)
+        best.filter_map(|(id, score)| self.excerpt(&id, score)).collect()
     }
 
     fn similar(&self, query: Query<'_>) -> Vec<Rc<str>> {
@@ -297,12 +296,6 @@ impl<'a> Search<'a> {
         }
         ids
     }
-
-    /// As many as the token budget holds.
-    fn within<T>(&self, items: impl Iterator<Item = T>, tokens: impl Fn(&T) -> usize) -> Vec<T> {
-        let mut left = self.options.max_tokens;
-        items.take_while(|item| spend(&mut left, tokens(item))).collect()
-    }
 }
 
 impl<'a> Neighbourhood<'a> {
@@ -350,27 +343,7 @@ fn spend(left: &mut usize, tokens: usize) -> bool {
     enough
 }
 
-/// Tokens of the line breaks and marks around an item.
-const FRAME: usize = 6;
-
-fn excerpt_tokens(excerpt: &FoundExcerpt) -> usize {
-    let headings: usize = excerpt.headings.iter().map(|heading| estimate_tokens(heading) + 1).sum();
-    FRAME + headings + estimate_tokens(&excerpt.source) + estimate_tokens(&excerpt.text)
-}
-
-fn entity_tokens(entity: &FoundEntity) -> usize {
-    FRAME
-        + [&entity.name, &entity.category, &entity.description]
-            .map(|text| estimate_tokens(text))
-            .iter()
-            .sum::<usize>()
-}
-
+/// Tokens of a relationship, estimated: there may be thousands around an entity.
 fn relationship_tokens(relationship: &FoundRelationship) -> usize {
-    let FoundRelationship { source, target, description, keywords, .. } = relationship;
-    FRAME
-        + [source, target, description, keywords]
-            .map(|text| estimate_tokens(text))
-            .iter()
-            .sum::<usize>()
+    relationship.shown().iter().map(|text| estimate_tokens(text)).sum()
 }

@@ -6,14 +6,18 @@ use futures::future::LocalBoxFuture;
 use js_sys::{Array, Function, JsString, Object, Reflect, Symbol, Uint8Array};
 use wasm_bindgen::prelude::*;
 
-use super::{HostClock, IndexedDbStorage, JsEmbeddingModel, JsLanguageModel, JsStorage, settle};
+use super::{
+    HostClock, IndexedDbStorage, JsEmbeddingModel, JsLanguageModel, JsReranker, JsStorage,
+    JsTokenCounter, settle,
+};
 use crate::{
     builtin::StaticEmbedder,
     engine::{
-        CacheLimits, DocumentInput, Embedder, GateLimits, GraphOptions, Notice, Options, Ports,
-        QueryOptions, QueueLimits, RetrieveOptions, Splitter,
+        Budget, CacheLimits, DocumentInput, Embedder, GateLimits, GraphOptions, Notice, Options,
+        Ports, QueryOptions, QueueLimits, Rerank, RetrieveOptions, Splitter,
     },
-    port::{LanguageModel, Mode, Role, Storage, Turn},
+    port::{LanguageModel, Mode, Reranker, Role, Storage, TokenCounter, Turn},
+    prompt,
     record::{Code, Error, Filter, Metadata, MetadataValue, Result},
     text::{ExcerptOptions, Strategy},
 };
@@ -169,7 +173,7 @@ fn metadata_value(value: &JsValue, depth: u32) -> Option<MetadataValue> {
     text("metadata", value).ok().map(MetadataValue::Text)
 }
 
-/// `{ mode?, topK?, maxTokens?, filter? }`.
+/// `{ mode?, topK?, maxTokens?, filter?, rerank?, budget? }`.
 pub fn retrieve_options(value: &JsValue) -> Result<RetrieveOptions> {
     let value = options("options", value)?;
     let defaults = RetrieveOptions::default();
@@ -182,6 +186,8 @@ pub fn retrieve_options(value: &JsValue) -> Result<RetrieveOptions> {
         top_k: count(value, "topK", defaults.top_k)?,
         max_tokens: count(value, "maxTokens", defaults.max_tokens)?,
         filter: Filter(metadata("filter", &property(value, "filter"))?),
+        rerank: rerank(&property(value, "rerank"))?,
+        budget: call_budget(value)?,
     })
 }
 
@@ -238,6 +244,7 @@ pub async fn open_options(
     let excerpts = property(value, "excerpts");
     let options = Options {
         excerpts: excerpt_options(&excerpts)?,
+        prompts: prompt_options(&property(value, "prompts"))?,
         resolve_entities: flag(value, "resolveEntities", true)?,
         ..limits(value)?
     };
@@ -246,10 +253,69 @@ pub async fn open_options(
         clock: Rc::new(HostClock),
         llm: language_model(&property(value, "llm"))?,
         embedder: embedder(&property(value, "embedder"))?,
+        reranker: reranker(&property(value, "rerank"))?,
+        counter: counter(&property(value, "countTokens"))?,
         splitter: splitter(&property(&excerpts, "strategy")),
         listener,
     };
     Ok((ports, options))
+}
+
+/// The budget in the options of a call.
+pub fn call_budget(options: &JsValue) -> Result<Budget> {
+    budget("budget", &property(options, "budget"))
+}
+
+/// `{ calls?, tokens? }`.
+fn budget(what: &str, value: &JsValue) -> Result<Budget> {
+    let (value, Budget { calls, tokens }) = (options(what, value)?, Budget::default());
+    Ok(Budget {
+        calls: count(value, &format!("{what}.calls"), calls)?,
+        tokens: count(value, &format!("{what}.tokens"), tokens)?,
+    })
+}
+
+/// `{ entityTypes?, language?, guidance?, gleaning? }`.
+fn prompt_options(value: &JsValue) -> Result<prompt::Options> {
+    let value = options("prompts", value)?;
+    let defaults = prompt::Options::default();
+    let said = |name: &str| match property(value, name) {
+        said if is_absent(&said) => Ok(None),
+        said => text(&format!("prompts.{name}"), &said).map(Some),
+    };
+    let types = property(value, "entityTypes");
+    Ok(prompt::Options {
+        entity_types: match is_absent(&types) {
+            true => defaults.entity_types,
+            false => names("prompts.entityTypes", &types)?,
+        },
+        language: said("language")?,
+        guidance: said("guidance")?,
+        gleaning: count(value, "prompts.gleaning", defaults.gleaning)?,
+    })
+}
+
+fn rerank(value: &JsValue) -> Result<Rerank> {
+    Ok(match reranker(value)? {
+        Some(reranker) => Rerank::By(reranker),
+        None if is_absent(value) => Rerank::Usual,
+        None => Rerank::Off,
+    })
+}
+
+fn reranker(value: &JsValue) -> Result<Option<Rc<dyn Reranker>>> {
+    if is_absent(value) || value.as_bool() == Some(false) {
+        return Ok(None);
+    }
+    Ok(Some(Rc::new(JsReranker::new(value.clone())?)))
+}
+
+fn counter(value: &JsValue) -> Result<Option<Rc<dyn TokenCounter>>> {
+    match value.dyn_ref::<Function>() {
+        Some(function) => Ok(Some(Rc::new(JsTokenCounter(function.clone())))),
+        None if is_absent(value) => Ok(None),
+        None => Err(Error::invalid("countTokens must be a function from a text to a number")),
+    }
 }
 
 fn limits(value: &JsValue) -> Result<Options> {
@@ -276,6 +342,7 @@ fn limits(value: &JsValue) -> Result<Options> {
             entries: count(cache, "cache.entries", defaults.cache.entries)?,
             bytes: count(cache, "cache.bytes", defaults.cache.bytes)?,
         },
+        budget: budget("limits.budget", &property(limits, "budget"))?,
         document_bytes: count(limits, "limits.documentBytes", defaults.document_bytes)?,
         ..defaults
     })

@@ -1,13 +1,18 @@
 //! Models that are JavaScript objects.
 
+use std::rc::Rc;
+
 use futures::{StreamExt, TryStreamExt, future::LocalBoxFuture, stream::LocalBoxStream};
-use js_sys::{Array, AsyncIterator, Float32Array, Object, Reflect};
+use js_sys::{Array, AsyncIterator, Float32Array, Function, JSON, Object, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::stream::JsStream;
 
 use super::{arguments::property, error_from_js, settle, stream_with_abort, with_abort};
 use crate::{
-    port::{Completion, EmbeddingModel, LanguageModel},
+    port::{
+        Completion, Embedded, EmbeddingModel, LanguageModel, RerankRequest, Reranker, Said,
+        TokenCounter, Tokens,
+    },
     record::{Code, Error, Result},
 };
 
@@ -18,6 +23,8 @@ extern "C" {
     type LanguageModelObject;
     #[wasm_bindgen(method, getter, structural)]
     fn id(this: &LanguageModelObject) -> JsValue;
+    #[wasm_bindgen(method, getter, structural)]
+    fn json(this: &LanguageModelObject) -> JsValue;
     #[wasm_bindgen(method, structural, catch)]
     fn complete(
         this: &LanguageModelObject,
@@ -47,6 +54,12 @@ extern "C" {
         options: &JsValue,
     ) -> std::result::Result<JsValue, JsValue>;
 
+    /// `Reranker` of the package's types.
+    #[derive(Clone)]
+    type RerankerObject;
+    #[wasm_bindgen(method, structural, catch)]
+    fn rerank(this: &RerankerObject, request: &JsValue) -> std::result::Result<JsValue, JsValue>;
+
     /// A `Float32Array` whose constructor may refuse what it is given.
     type Floats;
     #[wasm_bindgen(constructor, catch, js_class = "Float32Array")]
@@ -67,11 +80,35 @@ fn object(fields: &[(&str, &JsValue)]) -> JsValue {
 
 fn request_object(request: &Completion, signal: &JsValue) -> JsValue {
     let system = request.system.as_deref().map_or(JsValue::UNDEFINED, JsValue::from_str);
+    let json = request.json.map_or(JsValue::UNDEFINED, |form| {
+        let schema = JSON::parse(form.schema).unwrap_or(JsValue::UNDEFINED);
+        object(&[("name", &form.name.into()), ("schema", &schema)])
+    });
     object(&[
         ("system", &system),
         ("prompt", &JsValue::from_str(&request.prompt)),
+        ("json", &json),
         ("signal", signal),
     ])
+}
+
+/// A count that a provider tells; nothing where it is none.
+fn told(usage: &JsValue, name: &str) -> Option<usize> {
+    let count = property(usage, name).as_f64()?;
+    (0.0..=4e9).contains(&count).then_some(count as usize)
+}
+
+/// An answer or a part of one: a string, or `{ text, usage? }`.
+fn said(answer: &JsValue, what: &str) -> Result<Said> {
+    let text = answer.as_string().or_else(|| property(answer, "text").as_string());
+    let text = text.ok_or_else(|| {
+        Error::provider(format!("the language model's {what} a string or {{ text, usage }}"))
+    })?;
+    let usage = property(answer, "usage");
+    let count = |name| told(&usage, name);
+    let (prompt, completion) = (count("promptTokens"), count("completionTokens"));
+    let tokens = prompt.zip(completion);
+    Ok(Said { text, tokens: tokens.map(|(prompt, completion)| Tokens { prompt, completion }) })
 }
 
 fn provider_error(thrown: JsValue) -> Error {
@@ -87,8 +124,7 @@ pub struct JsLanguageModel {
 impl JsLanguageModel {
     /// Checks the shape of the object.
     pub fn new(value: JsValue) -> Result<Self> {
-        let shape =
-            "llm: needs { id: string, complete({ system, prompt, signal }): Promise<string> }";
+        let shape = "llm: needs { id: string, complete({ system, prompt, signal }): Promise<string | { text, usage? }> }";
         if !value.is_object()
             || !Reflect::get(&value, &"complete".into()).is_ok_and(|f| f.is_function())
         {
@@ -109,25 +145,27 @@ impl LanguageModel for JsLanguageModel {
         &self.id
     }
 
-    fn complete(&self, request: Completion) -> LocalBoxFuture<'static, Result<String>> {
+    fn takes_json(&self) -> bool {
+        self.object.json().is_truthy()
+    }
+
+    fn complete(&self, request: Completion) -> LocalBoxFuture<'static, Result<Said>> {
         let object = self.object.clone();
         Box::pin(with_abort(move |signal| async move {
             let answer =
                 settle(object.complete(&request_object(&request, &signal)), Code::Provider).await?;
-            answer.as_string().ok_or_else(|| {
-                Error::provider("the language model's complete() must resolve to a string")
-            })
+            said(&answer, "complete() must resolve to")
         }))
     }
 
-    fn stream(&self, request: Completion) -> LocalBoxStream<'static, Result<String>> {
+    fn stream(&self, request: Completion) -> LocalBoxStream<'static, Result<Said>> {
         if !self.object.stream_function().is_function() {
             return Box::pin(futures::stream::once(self.complete(request)));
         }
         let object = self.object.clone();
         Box::pin(stream_with_abort(move |signal| {
             futures::stream::once(iterator(object, request, signal))
-                .map_ok(|iterator| JsStream::from(iterator).map(string_part))
+                .map_ok(|iterator| JsStream::from(iterator).map(part))
                 .try_flatten()
         }))
     }
@@ -150,10 +188,8 @@ async fn iterator(
     Ok(iterate.call0(&returned).map_err(provider_error)?.unchecked_into())
 }
 
-fn string_part(part: Result<JsValue, JsValue>) -> Result<String> {
-    part.map_err(provider_error)?
-        .as_string()
-        .ok_or_else(|| Error::provider("the language model's stream() must yield strings"))
+fn part(part: Result<JsValue, JsValue>) -> Result<Said> {
+    said(&part.map_err(provider_error)?, "stream() must yield")
 }
 
 /// An `EmbeddingModel` object.
@@ -211,19 +247,24 @@ impl EmbeddingModel for JsEmbeddingModel {
         self.max_batch
     }
 
-    fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Vec<Vec<f32>>>> {
+    fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Embedded>> {
         let object = self.object.clone();
         Box::pin(with_abort(move |signal| async move {
             let array: Array = texts.iter().map(|text| JsValue::from_str(text)).collect();
             let answer =
                 settle(object.embed(&array, &self::object(&[("signal", &signal)])), Code::Provider)
                     .await?;
-            if !Array::is_array(&answer) {
+            let vectors = match Array::is_array(&answer) {
+                true => answer.clone(),
+                false => property(&answer, "vectors"),
+            };
+            if !Array::is_array(&vectors) {
                 return Err(Error::provider(
-                    "the embedding model's embed() must resolve to an array of vectors",
+                    "the embedding model's embed() must resolve to an array of vectors or { vectors, usage }",
                 ));
             }
-            Ok(Array::from(&answer).iter().map(|vector| numbers(&vector)).collect())
+            let vectors = Array::from(&vectors).iter().map(|vector| numbers(&vector)).collect();
+            Ok(Embedded { vectors, tokens: told(&property(&answer, "usage"), "tokens") })
         }))
     }
 }
@@ -235,5 +276,79 @@ fn numbers(vector: &JsValue) -> Vec<f32> {
     match length.filter(|length| *length <= MOST_DIMENSIONS).map(|_| Floats::new(vector)) {
         Some(Ok(floats)) => floats.unchecked_into::<Float32Array>().to_vec(),
         _ => Vec::new(),
+    }
+}
+
+/// A `Reranker` object.
+pub struct JsReranker {
+    id: String,
+    object: RerankerObject,
+}
+
+impl JsReranker {
+    /// Checks the shape of the object.
+    pub fn new(value: JsValue) -> Result<Self> {
+        let id = property(&value, "id").as_string().filter(|id| !id.is_empty());
+        match id.filter(|_| property(&value, "rerank").is_function()) {
+            Some(id) => Ok(JsReranker { id, object: value.unchecked_into() }),
+            None => Err(Error::invalid(
+                "rerank: needs { id: string, rerank({ query, documents, topK, signal }): Promise<{ index, score }[]> }",
+            )),
+        }
+    }
+}
+
+impl Reranker for JsReranker {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn rerank(&self, request: RerankRequest) -> LocalBoxFuture<'static, Result<Vec<(usize, f64)>>> {
+        let object = self.object.clone();
+        Box::pin(with_abort(move |signal| async move {
+            let documents: Array =
+                request.documents.iter().map(|text| JsValue::from_str(text)).collect();
+            let asked = self::object(&[
+                ("query", &request.query.into()),
+                ("documents", &documents),
+                ("topK", &JsValue::from_f64(request.top_k as f64)),
+                ("signal", &signal),
+            ]);
+            let answer = settle(object.rerank(&asked), Code::Provider).await?;
+            if !Array::is_array(&answer) {
+                return Err(Error::provider(
+                    "the reranker's rerank() must resolve to an array of { index, score }",
+                ));
+            }
+            // What is no number the engine refuses.
+            let number = |one: &JsValue, name| property(one, name).as_f64().unwrap_or(f64::NAN);
+            let place = |one: &JsValue| match number(one, "index") {
+                index if index >= 0.0 && index.fract() == 0.0 => index as usize,
+                _ => usize::MAX,
+            };
+            Ok(Array::from(&answer)
+                .iter()
+                .map(|one| (place(&one), number(&one, "score")))
+                .collect())
+        }))
+    }
+}
+
+/// A `countTokens` function.
+pub struct JsTokenCounter(pub Function);
+
+impl TokenCounter for JsTokenCounter {
+    fn count(&self, text: Rc<str>) -> LocalBoxFuture<'static, Result<usize>> {
+        let counted = self.0.call1(&JsValue::UNDEFINED, &JsValue::from_str(&text));
+        Box::pin(async {
+            let count = match counted {
+                Ok(count) if count.as_f64().is_some() => count,
+                other => settle(other, Code::InvalidArgument).await?,
+            };
+            let count = count.as_f64().filter(|count| (0.0..=4e9).contains(count));
+            count.map(|count| count.ceil() as usize).ok_or_else(|| {
+                Error::invalid("countTokens must give the number of tokens of a text")
+            })
+        })
     }
 }

@@ -5,6 +5,7 @@ export type SmolRagErrorCode =
   | "queue-full"
   | "invalid-argument"
   | "provider"
+  | "budget-spent"
   | "model-mismatch"
   | "storage-quota"
   | "storage-blocked"

@@ -7,7 +7,7 @@ export { SmolRag } from "./smolrag.js";
 export type * from "./types.js";
 export { fromAISDK } from "./providers/ai-sdk.js";
 export { chromeLanguageModel, transformersEmbedder, webLLM } from "./providers/local.js";
-export { openAICompatible, type OpenAICompatibleEmbedderOptions, type OpenAICompatibleOptions } from "./providers/openai-compatible.js";
+export { openAICompatible, type OpenAICompatibleEmbedderOptions, type OpenAICompatibleModelOptions, type OpenAICompatibleOptions } from "./providers/openai-compatible.js";
 
 /** Resolves once the core can be called synchronously. */
 export async function ready(): Promise<void> {

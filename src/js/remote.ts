@@ -6,9 +6,11 @@ import { host } from "./host.js";
 import { closed } from "./local.js";
 import { Peer } from "./rpc.js";
 import type {
-  AnswerPart, CallOptions, CompletionRequest, EmbeddingModel, IngestOptions, OpenOptions, Progress,
-  QueryOptions, StorageAdapter, Stats,
+  AnswerPart, CompletionRequest, EmbeddingModel, IngestOptions, LanguageModel, OpenOptions, Progress,
+  QueryOptions, Reranker, RetrieveOptions, StorageAdapter, Stats,
 } from "./types.js";
+
+type RerankRequest = Parameters<Reranker["rerank"]>[0];
 
 /** An object that stays in its own thread: what can be read of it, and what can be called. */
 export interface Remote {
@@ -28,12 +30,14 @@ function remote(object: unknown, fields: string[], methods: string[]): unknown {
 
 /** Options as they go to the worker. */
 function sent(options: OpenOptions): Record<string, unknown> {
-  const { llm, embedder, storage, excerpts, worker: _, ...plain } = options;
+  const { llm, embedder, rerank, countTokens, storage, excerpts, worker: _, ...plain } = options;
   const table = typeof embedder === "object" && embedder !== null && "table" in embedder;
   const { strategy, ...sizes } = excerpts ?? {};
   return {
     ...plain,
-    llm: remote(llm, ["id"], ["complete", "stream"]),
+    llm: remote(llm, ["id", "json"], ["complete", "stream"]),
+    rerank: remote(rerank, ["id"], ["rerank"]),
+    countTokens: typeof countTokens === "function" ? { fields: {}, methods: ["count"] } : countTokens,
     embedder: table ? embedder : remote(embedder, ["id", "dimensions", "maxBatch"], ["embed"]),
     storage: remote(storage, [], ["open", "read", "commit", "close"]),
     excerpts: excerpts && { ...sizes, strategy: typeof strategy === "function" ? { fields: {}, methods: ["split"] } : strategy },
@@ -51,8 +55,10 @@ function received(error: unknown): SmolRagError {
 export class RemoteEngine implements Engine {
   readonly #options: OpenOptions;
   readonly #emit: Emit;
+  /** What calls under way are told, and whom they ask, by number. */
   readonly #progress = new Map<number, (progress: Progress) => void>();
-  #nextProgress = 0;
+  readonly #rerankers = new Map<number, Reranker>();
+  #next = 0;
   #peer: Peer | undefined;
   #opening: Promise<Peer> | undefined;
   #stats: Stats | undefined;
@@ -73,25 +79,29 @@ export class RemoteEngine implements Engine {
     if (this.#closed && method === "close") return undefined;
     const peer = this.#live() ?? (await this.#open());
     if (method === "close") return this.#close(peer, parameters);
-    const { plain, signal, onProgress } = detached(options);
-    const progress = onProgress && this.#nextProgress++;
-    if (progress !== undefined) this.#progress.set(progress, onProgress!);
+    const number = this.#next++;
+    const { plain, signal, onProgress } = this.#detached(number, options);
+    if (onProgress) this.#progress.set(number, onProgress);
     try {
-      return await peer.call(method, [...parameters, plain, progress], signal);
+      return await peer.call(method, [...parameters, plain, onProgress && number], signal);
     } catch (error) {
       throw received(error);
     } finally {
-      if (progress !== undefined) this.#progress.delete(progress);
+      this.#progress.delete(number);
+      this.#rerankers.delete(number);
     }
   }
 
   async *stream(question: string, options: QueryOptions): AsyncGenerator<AnswerPart, void, undefined> {
     const peer = this.#live() ?? (await this.#open());
-    const { plain, signal } = detached(options);
+    const number = this.#next++;
+    const { plain, signal } = this.#detached(number, options);
     try {
       yield* peer.iterate<AnswerPart>("stream", [question, plain], signal);
     } catch (error) {
       throw received(error);
+    } finally {
+      this.#rerankers.delete(number);
     }
   }
 
@@ -145,7 +155,9 @@ export class RemoteEngine implements Engine {
 
   /** What the worker asks of this thread. */
   #serve(method: string, parameters: unknown[], signal: AbortSignal): unknown {
-    const { llm, embedder, storage, excerpts } = this.#options;
+    const { embedder, rerank, countTokens, storage, excerpts } = this.#options;
+    // Functions were made models before.
+    const llm = this.#options.llm as LanguageModel | undefined;
     const [first] = parameters;
     switch (method) {
       case "stats":
@@ -158,6 +170,12 @@ export class RemoteEngine implements Engine {
         return llm!.complete({ ...(first as CompletionRequest), signal });
       case "llm.stream":
         return llm!.stream!({ ...(first as CompletionRequest), signal });
+      case "rerank.rerank":
+        return rerank!.rerank({ ...(first as RerankRequest), signal });
+      case "call.rerank":
+        return this.#rerankers.get(first as number)!.rerank({ ...(parameters[1] as RerankRequest), signal });
+      case "countTokens.count":
+        return countTokens!(first as string);
       case "embedder.embed":
         return (embedder as EmbeddingModel).embed(first as string[], { signal });
       case "excerpts.split":
@@ -166,16 +184,17 @@ export class RemoteEngine implements Engine {
     const name = method.replace("storage.", "") as keyof StorageAdapter;
     return (storage as unknown as Record<string, (...parameters: unknown[]) => unknown>)[name]!(...parameters);
   }
-}
 
-/** Call options without what cannot be sent. */
-function detached(options: CallOptions & IngestOptions = {}): {
-  plain: unknown;
-  signal: AbortSignal | undefined;
-  onProgress: ((progress: Progress) => void) | undefined;
-} {
-  if (typeof options !== "object" || options === null) return { plain: options, signal: undefined, onProgress: undefined };
-  const { signal, onProgress, ...plain } = options;
-  return { plain, signal, onProgress };
+  /** The options of a call without what cannot be sent; its reranker can be asked by the call's number. */
+  #detached(number: number, options: IngestOptions & RetrieveOptions = {}): {
+    plain: unknown;
+    signal: AbortSignal | undefined;
+    onProgress: ((progress: Progress) => void) | undefined;
+  } {
+    if (typeof options !== "object" || options === null) return { plain: options, signal: undefined, onProgress: undefined };
+    const { signal, onProgress, ...plain } = options;
+    if (!plain.rerank) return { plain, signal, onProgress };
+    this.#rerankers.set(number, plain.rerank);
+    return { plain: { ...plain, rerank: { ...(remote(plain.rerank, ["id"], ["rerank"]) as Remote), number } }, signal, onProgress };
+  }
 }
-

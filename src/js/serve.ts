@@ -3,7 +3,9 @@ import type { Engine, Method } from "./engine.js";
 import { LocalEngine } from "./local.js";
 import type { Remote } from "./remote.js";
 import { Peer, type Port } from "./rpc.js";
-import type { CompletionRequest, OpenOptions, QueryOptions } from "./types.js";
+import type { CompletionRequest, OpenOptions, QueryOptions, Reranker } from "./types.js";
+
+type RerankRequest = Parameters<Reranker["rerank"]>[0];
 
 const writes: ReadonlySet<Method> = new Set<Method>(["ingest", "remove", "mergeEntities", "unmerge"]);
 
@@ -31,7 +33,7 @@ export function serve(port: Port): void {
     const onProgress = (step: unknown): void => peer.tell("progress", [progress, step]);
     try {
       if (method === "close") return await engine.call(method, parameters);
-      const extended = isObject(options) ? { ...options, signal, ...(progress !== undefined && { onProgress }) } : options;
+      const extended = isObject(options) ? { ...attached(options, peer), signal, ...(progress !== undefined && { onProgress }) } : options;
       return await engine.call(method, parameters.slice(0, -2), extended as object);
     } finally {
       if (writes.has(method)) tellStats();
@@ -41,7 +43,7 @@ export function serve(port: Port): void {
 
   async function* stream(engine: Engine, [question, options]: unknown[], signal: AbortSignal): AsyncGenerator<unknown, void, undefined> {
     try {
-      yield* engine.stream(question as string, (isObject(options) ? { ...options, signal } : options) as QueryOptions);
+      yield* engine.stream(question as string, (isObject(options) ? { ...attached(options, peer), signal } : options) as QueryOptions);
     } finally {
       tellStatsSoon();
     }
@@ -68,9 +70,17 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null;
 }
 
+/** The options of a call, with its reranker. */
+function attached(options: Record<string, unknown>, peer: Peer): Record<string, unknown> {
+  const reranker = options["rerank"] as (Remote & { number: number }) | undefined;
+  if (!isRemote(reranker)) return options;
+  const rerank = ({ signal, ...request }: RerankRequest) => peer.call("call.rerank", [reranker.number, request], signal);
+  return { ...options, rerank: local(reranker, { rerank }) };
+}
+
 /** Options as the engine takes them: in place of what stayed in the page, objects that call it. */
 function opened(options: Record<string, unknown>, peer: Peer): OpenOptions {
-  const { llm, embedder, storage, excerpts } = options as Record<string, Remote | undefined>;
+  const { llm, embedder, rerank, countTokens, storage, excerpts } = options as Record<string, Remote | undefined>;
   const { strategy, ...sizes } = (excerpts ?? {}) as { strategy?: unknown };
   const complete = ({ signal, ...request }: CompletionRequest) => peer.call("llm.complete", [request], signal);
   const stream = ({ signal, ...request }: CompletionRequest) => {
@@ -80,12 +90,16 @@ function opened(options: Record<string, unknown>, peer: Peer): OpenOptions {
     return parts;
   };
   const embed = (texts: string[], { signal }: { signal?: AbortSignal } = {}) => peer.call("embedder.embed", [texts], signal);
+  const judge = ({ signal, ...request }: RerankRequest) => peer.call("rerank.rerank", [request], signal);
+  const count = (text: string) => peer.call("countTokens.count", [text]);
   const stored = (name: string) => (...parameters: unknown[]) => peer.call(`storage.${name}`, parameters);
   const split = (text: string) => peer.call("excerpts.split", [text]);
   return {
     ...options,
     llm: local(llm, { complete, stream }),
     embedder: local(embedder, { embed }),
+    rerank: local(rerank, { rerank: judge }),
+    countTokens: isRemote(countTokens) ? count : countTokens,
     storage: local(storage, Object.fromEntries(["open", "read", "commit", "close"].map((name) => [name, stored(name)]))),
     excerpts: excerpts && { ...sizes, strategy: isRemote(strategy) ? split : strategy },
   } as OpenOptions;

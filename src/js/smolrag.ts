@@ -2,9 +2,10 @@ import type { Engine, Method } from "./engine.js";
 import { SmolRagError } from "./error.js";
 import { LocalEngine } from "./local.js";
 import { MemoryStorage } from "./memory.js";
+import { withModels } from "./models.js";
 import { RemoteEngine } from "./remote.js";
 import type {
-  Answer, AnswerPart, CallOptions, Document, DocumentInfo, EntityInfo, Events, GraphOptions, GraphView,
+  Answer, AnswerPart, AnswerPrompt, CallOptions, Document, DocumentInfo, EntityInfo, Estimate, Events, GraphOptions, GraphView,
   IngestOptions, IngestReport, OpenOptions, Progress, QueryOptions, RelationshipInfo, Retrieved, RetrieveOptions, Stats,
 } from "./types.js";
 
@@ -62,7 +63,7 @@ export class SmolRag {
     const kind = options.worker ? RemoteEngine : LocalEngine;
     const { storage = "indexedDB" in globalThis ? "indexeddb" : "memory" } = options;
     try {
-      const engine = await kind.open({ ...options, storage: storage === "memory" ? new MemoryStorage() : storage }, listeners.emit);
+      const engine = await kind.open({ ...(await withModels(options)), storage: storage === "memory" ? new MemoryStorage() : storage }, listeners.emit);
       return new SmolRag(engine, listeners);
     } catch (thrown) {
       throw SmolRagError.from(thrown);
@@ -83,8 +84,13 @@ export class SmolRag {
       throw new SmolRagError("invalid-argument", "onProgress must be a function");
     }
     const report = await this.#call<IngestReport>("ingest", [documents], { ...options, onProgress });
-    for (const failure of report.failed) failure.error = SmolRagError.from(failure.error);
+    for (const failure of [...report.failed, ...report.degraded]) failure.error = SmolRagError.from(failure.error);
     return report;
+  }
+
+  /** What {@link ingest} of these documents would cost now. Calls no model and changes nothing. */
+  estimate(documents: Document[], options: CallOptions = {}): Promise<Estimate> {
+    return this.#call("estimate", [documents], options);
   }
 
   /** Finds what answers a question, without asking a language model for the answer. */
@@ -93,12 +99,19 @@ export class SmolRag {
   }
 
   /** Answers a question; marks `[n]` in the text are the n-th of the references. */
-  query(question: string, options: QueryOptions = {}): Promise<Answer> {
-    return this.#call("query", [question], options);
+  query(question: string, options?: QueryOptions & { contextOnly?: false }): Promise<Answer>;
+  /**
+   * With `contextOnly`, what a language model would be asked, and nothing asked of it: the built-in reader says what to look
+   * for. An embedder or reranker of yours is called.
+   */
+  query(question: string, options: QueryOptions & { contextOnly: true }): Promise<AnswerPrompt>;
+  query(question: string, options: QueryOptions & { contextOnly?: boolean } = {}): Promise<Answer | AnswerPrompt> {
+    return this.#call(options?.contextOnly ? "queryPrompt" : "query", [question], options);
   }
 
   /** Like {@link query}, in parts as they come: references, text, done. Leaving the loop cancels the call. */
   async *stream(question: string, options: QueryOptions = {}): AsyncGenerator<AnswerPart, void, undefined> {
+    if (options && "contextOnly" in options) throw new SmolRagError("invalid-argument", "contextOnly is an option of query, not of stream");
     try {
       yield* this.#engine.stream(question, options);
     } catch (thrown) {

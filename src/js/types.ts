@@ -17,15 +17,36 @@ export interface Document {
 export interface LanguageModel {
   /** Names the model; kept answers are kept under it. */
   readonly id: string;
-  complete(request: CompletionRequest): Promise<string>;
-  stream?(request: CompletionRequest): AsyncIterable<string>;
+  /** Whether it answers in JSON when a request has {@link CompletionRequest.json}; default false. */
+  readonly json?: boolean;
+  complete(request: CompletionRequest): Promise<string | Completion>;
+  /** The parts of the answer as they come; `usage`, if it is told, with the last of them. */
+  stream?(request: CompletionRequest): AsyncIterable<string | Completion>;
 }
+
+/** An answer, or a part of one, of a model that tells what it took. */
+export interface Completion {
+  text: string;
+  /** Of the whole call. Without it, tokens are counted by `countTokens`. */
+  usage?: { promptTokens: number; completionTokens: number } | undefined;
+}
+
+/** A language model as a plain function. It is called by its name: give an object with an `id` to tell versions apart. */
+export type LanguageModelFunction = (prompt: string, options: Omit<CompletionRequest, "prompt">) => string | Promise<string>;
 
 export interface CompletionRequest {
   system?: string;
   prompt: string;
+  /** The form that the answer is to have, a JSON schema; only for models that say `json`. */
+  json?: JsonForm | undefined;
   /** Fires when the answer is no longer wanted. */
   signal?: AbortSignal;
+}
+
+/** A form of JSON. */
+export interface JsonForm {
+  readonly name: string;
+  readonly schema: Readonly<Record<string, unknown>>;
 }
 
 /** A model that turns texts into vectors of one size. */
@@ -35,7 +56,48 @@ export interface EmbeddingModel {
   readonly dimensions: number;
   /** The most texts of one call; default 256. */
   readonly maxBatch?: number;
-  embed(texts: string[], options?: { signal?: AbortSignal }): Promise<ArrayLike<number>[]>;
+  embed(texts: string[], options?: { signal?: AbortSignal }): Promise<ArrayLike<number>[] | Embeddings>;
+}
+
+/** Vectors of a model that tells what they took. */
+export interface Embeddings {
+  vectors: ArrayLike<number>[];
+  usage?: { tokens: number } | undefined;
+}
+
+/** An embedding model as a plain function. It is asked for one vector on opening, to learn their size. */
+export type EmbeddingFunction = (texts: string[], options?: { signal?: AbortSignal }) => ArrayLike<number>[] | Promise<ArrayLike<number>[]>;
+
+/** A model that judges how well texts answer a question. */
+export interface Reranker {
+  readonly id: string;
+  /** Places in `documents` with scores, higher ones better; each at most once, in any order. */
+  rerank(request: { query: string; documents: string[]; topK: number; signal?: AbortSignal }): Promise<{ index: number; score: number }[]>;
+}
+
+/** What may be spent at most; what has no number has no limit. */
+export interface Budget {
+  /** Calls of all models together. */
+  calls?: number;
+  /** Tokens of all kinds together. A call is not made if its prompt alone would exceed them; answers under way may. */
+  tokens?: number;
+}
+
+/**
+ * What was asked of the models that you brought; the built-in ones cost nothing. Answers kept from before are no calls;
+ * a call that failed is one, without tokens.
+ */
+export interface Usage {
+  /** Calls of the language model. */
+  calls: number;
+  promptTokens: number;
+  completionTokens: number;
+  /** Calls of the embedding model, each of a batch of texts. */
+  embeddingCalls: number;
+  embeddingTokens: number;
+  rerankCalls: number;
+  /** Whether some tokens were counted by `countTokens`, because a provider did not tell. */
+  estimated: boolean;
 }
 
 /** Where a knowledge base is kept; bring your own. */
@@ -62,9 +124,14 @@ export interface OpenOptions {
   /** Default: "indexeddb" where it exists, else "memory". */
   storage?: "indexeddb" | "memory" | StorageAdapter;
   /** Default: the built-in extractive one, which needs no key and no network. */
-  llm?: LanguageModel;
+  llm?: LanguageModel | LanguageModelFunction;
   /** Default: the built-in static table. `"none"`: no vectors, everything is found lexically. */
-  embedder?: EmbeddingModel | StaticTable | "none";
+  embedder?: EmbeddingModel | EmbeddingFunction | StaticTable | "none";
+  /** Puts the excerpts that were found in order; default: none. */
+  rerank?: Reranker;
+  /** Tokens of a text, for token budgets and where a provider does not tell; default: an estimate for models of OpenAI's. */
+  countTokens?: (text: string) => number | Promise<number>;
+  prompts?: Prompts;
   excerpts?: {
     /** The most UTF-16 units of one excerpt; default 800. Neighbouring paragraphs are packed to a quarter of it. */
     size?: number;
@@ -89,6 +156,18 @@ export interface OpenOptions {
   resolveEntities?: boolean;
 }
 
+/** What the language model is told when it reads. Documents are read anew when it changes. */
+export interface Prompts {
+  /** What entities are sorted into; default: person, organisation, place, event, product, technology and others. */
+  entityTypes?: string[];
+  /** Of descriptions, keywords, summaries and answers; default: that of the document or question. */
+  language?: string;
+  /** What else it is told, for example what to leave out. */
+  guidance?: string;
+  /** How often it is asked again, for each excerpt, what it has overlooked; default 0. */
+  gleaning?: number;
+}
+
 export interface Limits {
   /** The most calls that wait; default 1024. */
   queue?: number;
@@ -107,6 +186,8 @@ export interface Limits {
   storageTimeout?: number;
   /** The most UTF-8 bytes of one document; default 8 MiB. */
   documentBytes?: number;
+  /** What all calls of this instance together may spend; when it is spent, they reject with `budget-spent`. */
+  budget?: Budget;
 }
 
 export interface CallOptions {
@@ -123,6 +204,8 @@ export interface Progress {
 }
 
 export interface IngestOptions extends CallOptions {
+  /** What this call may spend. Documents that it does not suffice for fail with `budget-spent`. */
+  budget?: Budget;
   onProgress?: (progress: Progress) => void;
 }
 
@@ -132,6 +215,18 @@ export interface IngestReport {
   /** Same text, metadata and models as before: nothing was done. */
   unchanged: string[];
   failed: { source: string; error: import("./error.js").SmolRagError }[];
+  /** What failed in documents that did not: a summary, for which the heading path stands in, or one excerpt's entities. */
+  degraded: { source: string; error: import("./error.js").SmolRagError }[];
+  usage: Usage;
+}
+
+/** What an ingest would cost. */
+export interface Estimate {
+  /** Documents that would be read. */
+  changed: string[];
+  unchanged: string[];
+  /** Prompts are those that would be sent; answers are taken to be as long as what the built-in reader finds. */
+  usage: Usage;
 }
 
 export interface RetrieveOptions extends CallOptions {
@@ -143,6 +238,10 @@ export interface RetrieveOptions extends CallOptions {
   maxTokens?: number;
   /** Only documents whose metadata match every named value. */
   filter?: Metadata;
+  /** In place of the reranker of `open`; `false` for none. */
+  rerank?: Reranker | false;
+  /** What this call may spend; it rejects with `budget-spent`. */
+  budget?: Budget;
 }
 
 export interface Turn {
@@ -153,6 +252,15 @@ export interface Turn {
 export interface QueryOptions extends RetrieveOptions {
   /** What was said before, oldest first. */
   history?: Turn[];
+}
+
+/** What a language model would be asked for an answer. */
+export interface AnswerPrompt {
+  system: string;
+  prompt: string;
+  /** The n-th is what the prompt calls `[n]`. */
+  references: Reference[];
+  mode: Mode;
 }
 
 export interface FoundExcerpt {
@@ -220,6 +328,7 @@ export interface Answer {
   cached: boolean;
   /** Milliseconds. */
   timings: { queue: number; retrieve: number; answer: number; total: number };
+  usage: Usage;
 }
 
 export type AnswerPart =
@@ -305,6 +414,8 @@ export interface Stats {
   vectors: number;
   cache: { completions: CacheStats; embeddings: CacheStats };
   queue: { reads: CallCounts; writes: CallCounts; refused: number };
+  /** What calls of models have cost since opening. */
+  usage: Usage;
   /** An estimate of the memory that the knowledge base holds. */
   bytes: number;
 }

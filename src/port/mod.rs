@@ -10,7 +10,10 @@ mod reader;
 mod storage;
 
 pub use clock::{Clock, Pacer};
-pub use model::{Completion, EmbeddingModel, LanguageModel};
+pub use model::{
+    Completion, Embedded, EmbeddingModel, JsonForm, LanguageModel, RerankRequest, Reranker, Said,
+    TokenCounter, Tokens,
+};
 pub use reader::{
     AnswerPart, AnswerRequest, Context, ContextEntity, ContextExcerpt, ContextRelationship,
     DocumentText, ExcerptReading, ExcerptText, Keywords, Mode, NOTHING_FOUND, Progress, ReadEntity,

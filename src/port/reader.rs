@@ -7,7 +7,6 @@ use futures::{future::LocalBoxFuture, stream::LocalBoxStream};
 
 use serde::{Serialize, Serializer};
 
-use super::Completion;
 use crate::record::{Error, Result};
 
 /// A document as it is given to be read.
@@ -278,9 +277,6 @@ pub trait Reader {
         question: &str,
         history: &[Turn],
     ) -> LocalBoxFuture<'static, Result<String>>;
-
-    /// What a language model would be asked for an answer; `None` if none is asked.
-    fn prompt(&self, request: &AnswerRequest) -> Option<Completion>;
 
     /// Answers from the context alone, citing its excerpts.
     fn answer(&self, request: AnswerRequest) -> LocalBoxStream<'static, Result<AnswerPart>>;

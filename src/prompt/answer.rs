@@ -7,7 +7,8 @@ use super::{
 };
 use crate::port::{AnswerRequest, Completion, Mode};
 
-pub(super) fn prompt(request: &AnswerRequest, options: &Options) -> Completion {
+/// What a language model is asked for an answer.
+pub fn prompt(request: &AnswerRequest, options: &Options) -> Completion {
     let language = match &options.language {
         Some(language) => format!("Answer in {language}."),
         None => "Answer in the language of the question.".to_owned(),
@@ -30,7 +31,7 @@ pub(super) fn prompt(request: &AnswerRequest, options: &Options) -> Completion {
         parts.push(fenced("conversation", &render_history(&request.history)));
     }
     parts.push(format!("Question:\n{}", fenced("question", &request.question)));
-    Completion { system: Some(system), prompt: parts.join("\n\n") }
+    Completion { system: Some(system), prompt: parts.join("\n\n"), json: None }
 }
 
 /// What the material of each mode is and how to go about it.
@@ -82,7 +83,8 @@ mod tests {
         };
         let mut systems: Vec<String> = Vec::new();
         for mode in Mode::ALL {
-            let Completion { system, prompt } = super::prompt(&request(mode), &Options::default());
+            let Completion { system, prompt, .. } =
+                super::prompt(&request(mode), &Options::default());
             let system = system.unwrap();
             assert!(system.contains("At most ten words."));
             assert!(prompt.contains("[1]\n<passage>") && prompt.contains("Why green?"));

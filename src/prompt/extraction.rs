@@ -8,7 +8,7 @@ use super::{
     passage::Passage,
     tuples::{self, Kind, clean},
 };
-use crate::port::{Completion, ReadEntity, ReadRelationship};
+use crate::port::{Completion, ExcerptReading, JsonForm, ReadEntity, ReadRelationship};
 
 /// Longer names are sentences that lost their way.
 const MAX_NAME: usize = 160;
@@ -24,50 +24,96 @@ pub struct Extraction {
     pub keywords: Vec<String>,
 }
 
-/// The first question about a passage.
-pub(super) fn prompt(passage: &Passage, options: &Options) -> Completion {
+/// What a provider is given to hold an answer in JSON to.
+const FORM: JsonForm = JsonForm {
+    name: "knowledge_graph",
+    schema: r#"{"type":"object","properties":{"entities":{"type":"array","items":{"type":"object","properties":{"name":{"type":"string"},"category":{"type":"string"},"description":{"type":"string"}},"required":["name","category","description"],"additionalProperties":false}},"relationships":{"type":"array","items":{"type":"object","properties":{"source":{"type":"string"},"target":{"type":"string"},"description":{"type":"string"},"keywords":{"type":"array","items":{"type":"string"}},"weight":{"type":"integer"}},"required":["source","target","description","keywords","weight"],"additionalProperties":false}},"keywords":{"type":"array","items":{"type":"string"}}},"required":["entities","relationships","keywords"],"additionalProperties":false}"#,
+};
+
+/// The first question about a passage; with `json`, its answer is to be in that form.
+pub(super) fn prompt(passage: &Passage, options: &Options, json: bool) -> Completion {
     Completion {
-        system: Some(system(options)),
+        system: Some(system(options, json)),
         prompt: material(passage) + "\nWrite the records of this passage.",
+        json: json.then_some(FORM),
     }
 }
 
 /// The question after an answer: what was overlooked?
-pub(super) fn gleaning_prompt(passage: &Passage, answer: &str, options: &Options) -> Completion {
+pub(super) fn gleaning_prompt(
+    passage: &Passage,
+    answer: &str,
+    options: &Options,
+    json: bool,
+) -> Completion {
     let prompt = format!(
         "{}\nThese records were written of it already:\n{}\nRead the passage once more. Write only records that are \
-         missing, in the same form; if none is missing, write only <|COMPLETE|>.",
+         missing, in the same form; if none is missing, write only {}.",
         material(passage),
-        fenced("records", answer.trim())
+        fenced("records", answer.trim()),
+        if json { "empty lists" } else { "<|COMPLETE|>" }
     );
-    Completion { system: Some(system(options)), prompt }
+    Completion { system: Some(system(options, json)), prompt, json: json.then_some(FORM) }
 }
 
-fn system(options: &Options) -> String {
+fn system(options: &Options, json: bool) -> String {
     let kinds = options.entity_types.join(", ");
     let language = options.language_rule();
     let guidance = options.guidance_rule();
+    let [entity, relationship, keywords, rest] = if json { JSON } else { TUPLES };
     format!(
         r#"You build a knowledge graph from the passages of a document. {MATERIAL}
 
 For the passage you are given, write records of three kinds.
 
 1. One for every distinct thing that the passage tells something about:
-("entity"<|>name<|>category<|>description)
+{entity}
 The name as the passage writes it, in full and always the same. The category is one of: {kinds}; another word only if none fits. The description says in one or two sentences what the passage tells of the thing.
 
 2. One for every pair of those things that the passage connects:
-("relationship"<|>name of one<|>name of the other<|>description<|>keywords<|>strength)
+{relationship}
 Both names must have an entity record. The description says how the two are connected. The keywords are one to four themes of the connection, separated by commas. The strength is a whole number from 1 (mentioned together) to 10 (one cannot be understood without the other).
 
 3. Last, one for the passage as a whole:
-("content_keywords"<|>its main themes, separated by commas)
+{keywords}
 
-Write +|+ between records and <|COMPLETE|> after the last one. Write nothing else: no introduction, no numbering, no code fence. Leave out what the passage does not say. If it speaks of nothing in particular, write only <|COMPLETE|>.
+{rest}{language}{guidance}"#
+    )
+}
+
+/// The forms of the three kinds of records, and the rest that is to be known of a form.
+type Forms = [&'static str; 4];
+
+const TUPLES: Forms = [
+    r#"("entity"<|>name<|>category<|>description)"#,
+    r#"("relationship"<|>name of one<|>name of the other<|>description<|>keywords<|>strength)"#,
+    r#"("content_keywords"<|>its main themes, separated by commas)"#,
+    r#"Write +|+ between records and <|COMPLETE|> after the last one. Write nothing else: no introduction, no numbering, no code fence. Leave out what the passage does not say. If it speaks of nothing in particular, write only <|COMPLETE|>.
 
 The form, on a passage about tea:
-("entity"<|>Sencha<|>product<|>Sencha is a green tea whose leaves are steamed after picking.)+|+("entity"<|>Steaming<|>process<|>Steaming stops the oxidation of tea leaves.)+|+("relationship"<|>Sencha<|>Steaming<|>Sencha keeps its colour because its leaves are steamed.<|>processing, colour<|>8)+|+("content_keywords"<|>green tea, processing)<|COMPLETE|>{language}{guidance}"#
-    )
+("entity"<|>Sencha<|>product<|>Sencha is a green tea whose leaves are steamed after picking.)+|+("entity"<|>Steaming<|>process<|>Steaming stops the oxidation of tea leaves.)+|+("relationship"<|>Sencha<|>Steaming<|>Sencha keeps its colour because its leaves are steamed.<|>processing, colour<|>8)+|+("content_keywords"<|>green tea, processing)<|COMPLETE|>"#,
+];
+
+const JSON: Forms = [
+    r#"{"name", "category", "description"}, in the list "entities""#,
+    r#"{"source", "target": the two names, "description", "keywords", "weight": the strength}, in the list "relationships""#,
+    r#"the list "keywords" of its main themes"#,
+    "Write one JSON object of these three lists and nothing else. Leave out what the passage does not say. If it speaks of nothing in particular, leave the lists empty.",
+];
+
+/// What was read of a passage as a model would have written it.
+pub(super) fn render(read: &ExcerptReading) -> String {
+    let entities = read.entities.iter().map(|ReadEntity { name, category, description }| {
+        format!("(\"entity\"<|>{name}<|>{category}<|>{description})")
+    });
+    let relationships = read.relationships.iter().map(|one| {
+        let ReadRelationship { source, target, description, keywords, weight } = one;
+        format!(
+            "(\"relationship\"<|>{source}<|>{target}<|>{description}<|>{keywords}<|>{})",
+            *weight as u64
+        )
+    });
+    entities.chain(relationships).collect::<Vec<_>>().join("+|+") + "<|COMPLETE|>"
 }
 
 fn material(passage: &Passage) -> String {

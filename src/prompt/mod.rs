@@ -18,6 +18,7 @@ mod standalone;
 mod summary;
 mod tuples;
 
+pub use answer::prompt as answer_prompt;
 pub use citations::Citations;
 pub use context::render_context;
 pub use extraction::{Extraction, parse_extraction};

@@ -23,6 +23,10 @@ use crate::{
 /// Changes whenever a prompt or a parser changes what is read, so that documents are read anew.
 const VERSION: &str = "prompted-1";
 
+/// Of the length that summaries mostly have.
+const TYPICAL_SUMMARY: &str = "The passage tells which of these things there are, what each of them is for and how \
+    one works with the others, as the second part of the document on the subject that its headings name.";
+
 /// A document may say very much; its keywords stay a short list.
 const MAX_KEYWORDS: usize = 40;
 
@@ -45,6 +49,30 @@ impl PromptedReader {
     /// A reader that asks this model.
     pub fn new(model: Rc<dyn LanguageModel>, options: Options) -> Self {
         PromptedReader { model, options: Rc::new(options) }
+    }
+
+    fn json(&self) -> bool {
+        self.model.takes_json()
+    }
+
+    fn extraction(&self, passage: &Passage) -> Completion {
+        extraction::prompt(passage, &self.options, self.json())
+    }
+
+    /// What is asked about each passage of a document, gleaning left out, with the answers of a model
+    /// that reads this out of it.
+    pub fn typical_answers(
+        &self,
+        document: &DocumentText,
+        reading: &Reading,
+    ) -> Vec<(Completion, String)> {
+        let mut answers = Vec::with_capacity(2 * document.excerpts.len());
+        for (index, read) in reading.excerpts.iter().enumerate() {
+            let passage = Passage { document, index };
+            answers.push((summary::prompt(&passage, &self.options), TYPICAL_SUMMARY.to_owned()));
+            answers.push((self.extraction(&passage), extraction::render(read)));
+        }
+        answers
     }
 
     async fn read_document(self, document: DocumentText, progress: Progress) -> Result<Reading> {
@@ -76,7 +104,7 @@ impl PromptedReader {
     /// The summary, or the failure that need not fail the document.
     async fn summarise(&self, passage: Passage<'_>) -> Result<Result<String>> {
         let asked = self.model.complete(summary::prompt(&passage, &self.options)).await;
-        match asked.map(|text| summary::parse(&text)) {
+        match asked.map(|said| summary::parse(&said.text)) {
             Ok(text) if text.is_empty() => Ok(Err(Error::provider(
                 "the language model answered without a summary; the heading path stands in for it",
             ))),
@@ -90,12 +118,13 @@ impl PromptedReader {
 
     /// What was read, or `None` if no parser can make anything of the answer.
     async fn extract(&self, passage: Passage<'_>) -> Result<Option<Extraction>> {
-        let first = self.model.complete(extraction::prompt(&passage, &self.options)).await?;
+        let first = self.model.complete(self.extraction(&passage)).await?.text;
         let Some(mut found) = parse_extraction(&first) else { return Ok(None) };
         let mut answers = first;
         for _ in 0..self.options.gleaning {
-            let request = extraction::gleaning_prompt(&passage, &answers, &self.options);
-            let more = self.model.complete(request).await?;
+            let request =
+                extraction::gleaning_prompt(&passage, &answers, &self.options, self.json());
+            let more = self.model.complete(request).await?.text;
             let Some(later) = parse_extraction(&more) else { break };
             let before = (found.entities.len(), found.relationships.len());
             found.absorb(later);
@@ -169,7 +198,7 @@ impl Reader for PromptedReader {
     fn id(&self) -> String {
         let Options { entity_types, language, guidance, gleaning } = &*self.options;
         let absent = |option: &Option<String>| option.clone().unwrap_or_default();
-        let gleaning = gleaning.to_string();
+        let gleaning = format!("{gleaning}{}", if self.json() { " json" } else { "" });
         let (language, guidance) = (absent(language), absent(guidance));
         let parts = [VERSION, self.model.id(), &language, &guidance, &gleaning].into_iter();
         let parts = parts.chain(entity_types.iter().map(String::as_str)).map(str::as_bytes);
@@ -189,7 +218,7 @@ impl Reader for PromptedReader {
         let question = question.to_owned();
         asked
             .map(move |answer| {
-                let mut keywords = parse_keywords(&answer?);
+                let mut keywords = parse_keywords(&answer?.text);
                 // An answer out of form must not leave the graph unsearched.
                 for list in [&mut keywords.high, &mut keywords.low] {
                     if list.is_empty() {
@@ -211,11 +240,7 @@ impl Reader for PromptedReader {
             return future::ready(Ok(question)).boxed_local();
         }
         let asked = self.model.complete(standalone::prompt(&question, history));
-        asked.map(move |answer| Ok(standalone::parse(&answer?, &question))).boxed_local()
-    }
-
-    fn prompt(&self, request: &AnswerRequest) -> Option<Completion> {
-        Some(answer::prompt(request, &self.options))
+        asked.map(move |answer| Ok(standalone::parse(&answer?.text, &question))).boxed_local()
     }
 
     fn answer(&self, request: AnswerRequest) -> LocalBoxStream<'static, Result<AnswerPart>> {
@@ -230,7 +255,7 @@ impl Reader for PromptedReader {
             .chain(stream::iter([None]))
             .flat_map(move |part| {
                 let given = match part {
-                    Some(Ok(text)) => Ok(citations.push(&text)),
+                    Some(Ok(said)) => Ok(citations.push(&said.text)),
                     Some(Err(error)) => Err(error),
                     None => Ok(citations.finish()),
                 };
@@ -252,7 +277,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        port::Role,
+        port::{Role, Said},
         prompt::{context::tests::context, passage::tests::document},
     };
 
@@ -261,6 +286,7 @@ mod tests {
     /// Answers by a function and remembers what it was asked.
     struct Scripted {
         answer: Answer,
+        json: bool,
         asked: RefCell<Vec<Completion>>,
     }
 
@@ -269,15 +295,19 @@ mod tests {
             "scripted"
         }
 
-        fn complete(&self, request: Completion) -> LocalBoxFuture<'static, Result<String>> {
-            let answer = (self.answer)(&request);
-            self.asked.borrow_mut().push(request);
-            future::ready(answer).boxed_local()
+        fn takes_json(&self) -> bool {
+            self.json
         }
 
-        fn stream(&self, request: Completion) -> LocalBoxStream<'static, Result<String>> {
-            let pieces: Result<Vec<String>> =
-                (self.answer)(&request).map(|text| text.chars().map(String::from).collect());
+        fn complete(&self, request: Completion) -> LocalBoxFuture<'static, Result<Said>> {
+            let answer = (self.answer)(&request);
+            self.asked.borrow_mut().push(request);
+            future::ready(answer.map(Said::from)).boxed_local()
+        }
+
+        fn stream(&self, request: Completion) -> LocalBoxStream<'static, Result<Said>> {
+            let pieces: Result<Vec<Said>> =
+                (self.answer)(&request).map(|text| text.chars().map(Said::from).collect());
             match pieces {
                 Ok(pieces) => stream::iter(pieces.into_iter().map(Ok)).boxed_local(),
                 Err(error) => stream::iter([Err(error)]).boxed_local(),
@@ -288,7 +318,14 @@ mod tests {
     fn scripted(
         answer: impl Fn(&Completion) -> Result<String> + 'static,
     ) -> (Rc<Scripted>, PromptedReader) {
-        let model = Rc::new(Scripted { answer: Box::new(answer), asked: RefCell::default() });
+        scripted_with(false, answer)
+    }
+
+    fn scripted_with(
+        json: bool,
+        answer: impl Fn(&Completion) -> Result<String> + 'static,
+    ) -> (Rc<Scripted>, PromptedReader) {
+        let model = Rc::new(Scripted { answer: Box::new(answer), json, asked: RefCell::default() });
         let reader =
             PromptedReader::new(model.clone(), Options { gleaning: 1, ..Options::default() });
         (model, reader)
@@ -396,6 +433,51 @@ mod tests {
         let history = [Turn { role: Role::User, text: "Tea?".into() }];
         assert_eq!(block_on(reader.standalone("Why?", &history)).unwrap(), "Asked.");
         assert_eq!(block_on(reader.keywords("Why?")).unwrap().low, ["Why?"]);
+    }
+
+    #[test]
+    fn a_model_that_takes_json_is_asked_for_it() {
+        let json = r#"{"entities": [{"name": "Sencha", "category": "product", "description": "A tea."}],
+            "relationships": [], "keywords": ["tea"]}"#;
+        let (model, reader) = scripted_with(true, move |request| {
+            Ok(if request.json.is_some() { json } else { "It is about tea." }.to_owned())
+        });
+        let reading = read(&reader, &["One."]).unwrap();
+        assert_eq!(reading.excerpts[0].entities[0].name, "Sencha");
+        assert_eq!(
+            (&*reading.excerpts[0].summary, reading.keywords),
+            ("It is about tea.", vec!["tea".to_owned()])
+        );
+        let asked = model.asked.borrow();
+        let extractions: Vec<_> = asked.iter().filter(|request| is_extraction(request)).collect();
+        assert_eq!(extractions.len(), 2);
+        for request in extractions {
+            let form = request.json.expect("a form");
+            let schema: serde_json::Value = serde_json::from_str(form.schema).unwrap();
+            assert_eq!(schema["required"].as_array().unwrap().len(), 3);
+            let system = request.system.as_ref().unwrap();
+            // Some providers want the word.
+            assert!(system.contains("JSON") && !system.contains("<|>"), "{system}");
+        }
+        let (_, other) = scripted(|_| Ok(String::new()));
+        assert_ne!(reader.id(), other.id());
+    }
+
+    #[test]
+    fn typical_answers_are_to_what_is_asked_and_read_as_they_were_meant() {
+        let (_, reader) = scripted(|request| {
+            Ok(if is_extraction(request) { RECORDS } else { "It is about tea." }.to_owned())
+        });
+        let text = document(&["One.", "Two."]);
+        let reading = block_on(reader.read(text.clone(), Rc::new(|_, _| ()))).unwrap();
+        let typical = reader.typical_answers(&text, &reading);
+        let (model, again) = scripted(move |request| {
+            let found = typical.iter().find(|(asked, _)| asked == request);
+            Ok(found.map_or("<|COMPLETE|>".to_owned(), |(_, answer)| answer.clone()))
+        });
+        let second = block_on(again.read(text, Rc::new(|_, _| ()))).unwrap();
+        assert_eq!(second.excerpts[1].entities, reading.excerpts[1].entities);
+        assert_eq!(model.asked.borrow().len(), 6);
     }
 
     #[test]

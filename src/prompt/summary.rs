@@ -28,7 +28,7 @@ pub(super) fn prompt(passage: &Passage, options: &Options) -> Completion {
         fenced("place", &passage.place()),
         fenced("passage", &passage.text())
     );
-    Completion { system: Some(system), prompt }
+    Completion { system: Some(system), prompt, json: None }
 }
 
 /// The summary out of an answer; empty if there is none in it.

@@ -15,8 +15,10 @@ pub enum Code {
     QueueFull,
     /// An argument has the wrong type, shape or range.
     InvalidArgument,
-    /// A language or embedding model failed or answered out of form.
+    /// A model failed or answered out of form.
     Provider,
+    /// A budget of calls or tokens is spent. What was paid for is kept.
+    BudgetSpent,
     /// The knowledge base was made with another embedding model.
     ModelMismatch,
     /// The storage has no room left. The last commit stands.
@@ -34,12 +36,13 @@ pub enum Code {
 }
 
 impl Code {
-    const ALL: [Code; 12] = [
+    const ALL: [Code; 13] = [
         Code::Aborted,
         Code::Closed,
         Code::QueueFull,
         Code::InvalidArgument,
         Code::Provider,
+        Code::BudgetSpent,
         Code::ModelMismatch,
         Code::StorageQuota,
         Code::StorageBlocked,
@@ -62,6 +65,7 @@ impl Code {
             Code::QueueFull => "queue-full",
             Code::InvalidArgument => "invalid-argument",
             Code::Provider => "provider",
+            Code::BudgetSpent => "budget-spent",
             Code::ModelMismatch => "model-mismatch",
             Code::StorageQuota => "storage-quota",
             Code::StorageBlocked => "storage-blocked",

@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures::{
-    FutureExt, StreamExt, TryStreamExt,
+    FutureExt, StreamExt, TryFutureExt, TryStreamExt,
     future::{LocalBoxFuture, join_all},
     stream::{self, LocalBoxStream},
 };
@@ -15,7 +15,7 @@ use smolrag::{
         Cache, CacheLimits, CallGate, CallLimits, GateLimits, LimitedEmbeddingModel,
         LimitedLanguageModel, Weigh,
     },
-    port::{Clock, Completion, EmbeddingModel, LanguageModel},
+    port::{Clock, Completion, Embedded, EmbeddingModel, LanguageModel, Said},
     record::{Code, Error, Result},
 };
 
@@ -69,11 +69,12 @@ impl LanguageModel for Echo {
         "echo"
     }
 
-    fn complete(&self, request: Completion) -> LocalBoxFuture<'static, Result<String>> {
-        self.stream(request).try_collect().boxed_local()
+    fn complete(&self, request: Completion) -> LocalBoxFuture<'static, Result<Said>> {
+        let texts = self.stream(request).map_ok(|part| part.text).try_collect::<String>();
+        texts.map_ok(Said::from).boxed_local()
     }
 
-    fn stream(&self, request: Completion) -> LocalBoxStream<'static, Result<String>> {
+    fn stream(&self, request: Completion) -> LocalBoxStream<'static, Result<Said>> {
         let running = Running::new(&self.load);
         let clock = Rc::clone(&self.clock);
         let words: Vec<_> = request.prompt.split_inclusive(' ').map(String::from).collect();
@@ -83,7 +84,7 @@ impl LanguageModel for Echo {
                 let sleep = clock.sleep(if word.trim() == "never" { 3.6e6 } else { 10.0 });
                 async move {
                     sleep.await;
-                    if word.trim() == "fail" { Err(Error::provider("no")) } else { Ok(word) }
+                    if word.trim() == "fail" { Err(Error::provider("no")) } else { Ok(word.into()) }
                 }
             })
             .boxed_local()
@@ -97,20 +98,20 @@ fn echo(executor: &Executor) -> (LimitedLanguageModel, Rc<Load>) {
 }
 
 fn ask(prompt: &str) -> Completion {
-    Completion { system: None, prompt: prompt.into() }
+    Completion { prompt: prompt.into(), ..Completion::default() }
 }
 
 #[test]
 fn completions_are_cached_by_system_and_prompt_and_joined() {
     let executor = Executor::seeded(1);
     let (model, load) = echo(&executor);
-    let with_system = Completion { system: Some("".into()), prompt: "one two".into() };
+    let with_system = Completion { system: Some("".into()), ..ask("one two") };
     let calls = [ask("one two"), ask("one two"), with_system].map(|r| model.complete(r));
     for answer in block_on(&executor, join_all(calls)) {
-        assert_eq!(answer.unwrap(), "one two");
+        assert_eq!(answer.unwrap().text, "one two");
     }
     assert_eq!(load.calls.get(), 2);
-    assert_eq!(block_on(&executor, model.complete(ask("one two"))).unwrap(), "one two");
+    assert_eq!(block_on(&executor, model.complete(ask("one two"))).unwrap().text, "one two");
     assert_eq!(load.calls.get(), 2);
 }
 
@@ -155,12 +156,13 @@ fn a_stream_comes_in_parts_and_is_kept_once_whole() {
     let executor = Executor::seeded(1);
     let (model, load) = echo(&executor);
     let parts = |prompt: &str| block_on(&executor, model.stream(ask(prompt)).collect::<Vec<_>>());
-    let texts = |parts: Vec<Result<String>>| parts.into_iter().map(Result::unwrap).collect();
+    let texts =
+        |parts: Vec<Result<Said>>| parts.into_iter().map(|part| part.unwrap().text).collect();
     let first: Vec<_> = texts(parts("one two"));
     assert_eq!(first, ["one ", "two"]);
     let again: Vec<_> = texts(parts("one two"));
     assert_eq!(again, ["one two"]);
-    assert_eq!(block_on(&executor, model.complete(ask("one two"))).unwrap(), "one two");
+    assert_eq!(block_on(&executor, model.complete(ask("one two"))).unwrap().text, "one two");
     assert_eq!(load.calls.get(), 1);
 
     // Left half-way: nothing is kept, the permit is free.
@@ -184,7 +186,10 @@ fn a_stream_ends_with_its_first_error_and_is_not_kept() {
     assert_eq!((load.calls.get(), load.running.get()), (4, 0));
     // Each part may take its time: what is bounded is the time between two.
     let long = "word ".repeat(150);
-    let parts = block_on(&executor, model.stream(ask(&long)).try_collect::<String>());
+    let parts = block_on(
+        &executor,
+        model.stream(ask(&long)).map_ok(|part| part.text).try_collect::<String>(),
+    );
     assert_eq!(parts.unwrap(), long);
 }
 
@@ -212,7 +217,7 @@ impl EmbeddingModel for Lengths {
         3
     }
 
-    fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Vec<Vec<f32>>>> {
+    fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Embedded>> {
         let running = Running::new(&self.load);
         let sleep = self.clock.sleep(10.0);
         let mut vectors: Vec<_> = texts.iter().map(|text| vector(text)).collect();
@@ -224,7 +229,7 @@ impl EmbeddingModel for Lengths {
         async move {
             let _running = running;
             sleep.await;
-            if fails { Err(Error::provider("no")) } else { Ok(vectors) }
+            if fails { Err(Error::provider("no")) } else { Ok(vectors.into()) }
         }
         .boxed_local()
     }
@@ -253,7 +258,7 @@ fn only_missing_texts_are_sent_in_batches_each_once() {
     let executor = Executor::seeded(1);
     let (model, inner) = lengths(&executor);
     let embed = |words| {
-        let vectors = block_on(&executor, model.embed(texts(words))).unwrap();
+        let vectors = block_on(&executor, model.embed(texts(words))).unwrap().vectors;
         let expected: Vec<_> = texts(words).iter().map(|text| vector(text)).collect();
         assert_eq!(vectors, expected);
         inner.batches.take()
@@ -261,7 +266,7 @@ fn only_missing_texts_are_sent_in_batches_each_once() {
     assert_eq!(embed("a bb a ccc dddd bb"), [texts("a bb ccc"), texts("dddd")]);
     assert_eq!(embed("dddd e a"), [texts("e")]);
     assert!(embed("a bb ccc").is_empty());
-    assert_eq!(block_on(&executor, model.embed(vec![])), Ok(vec![]));
+    assert_eq!(block_on(&executor, model.embed(vec![])), Ok(Embedded::default()));
     assert!(inner.batches.take().is_empty());
 }
 
@@ -278,7 +283,7 @@ fn concurrent_calls_share_texts_on_their_way_and_survive_each_other() {
         vectors
     });
     assert_eq!(executor.run(), 0);
-    assert_eq!(second.take().unwrap().unwrap(), [vector("b"), vector("c")]);
+    assert_eq!(second.take().unwrap().unwrap().vectors, [vector("b"), vector("c")]);
     assert_eq!(inner.batches.take(), [texts("a b"), texts("c")]);
 }
 

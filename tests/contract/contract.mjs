@@ -42,9 +42,13 @@ export function contract({ open, pkg, indexedDB, corpora }) {
     async "ingests, reports, and knows what is unchanged"() {
       const rag = await open(memory);
       const documents = [{ source: "guide.md", text: guide }];
-      equal(await rag.ingest(documents), { ingested: ["guide.md"], updated: [], unchanged: [], failed: [] });
-      equal(await rag.ingest(documents), { ingested: [], updated: [], unchanged: ["guide.md"], failed: [] });
-      equal(await rag.ingest([{ source: "guide.md", text: storage }]), { ingested: [], updated: ["guide.md"], unchanged: [], failed: [] });
+      const none = { calls: 0, promptTokens: 0, completionTokens: 0, embeddingCalls: 0, embeddingTokens: 0, rerankCalls: 0, estimated: false };
+      const rest = { failed: [], degraded: [], usage: none };
+      equal(await rag.estimate(documents), { changed: ["guide.md"], unchanged: [], usage: none });
+      equal(await rag.ingest(documents), { ingested: ["guide.md"], updated: [], unchanged: [], ...rest });
+      equal(await rag.ingest(documents), { ingested: [], updated: [], unchanged: ["guide.md"], ...rest });
+      equal(await rag.estimate(documents), { changed: [], unchanged: ["guide.md"], usage: none });
+      equal(await rag.ingest([{ source: "guide.md", text: storage }]), { ingested: [], updated: ["guide.md"], unchanged: [], ...rest });
       const [document] = await rag.documents();
       equal(document.source, "guide.md");
       equal(document.bytes, new TextEncoder().encode(storage).length);
@@ -176,12 +180,16 @@ export function contract({ open, pkg, indexedDB, corpora }) {
         "a.md",
         [null],
       ];
-      for (const documents of bad) await rejects(rag.ingest(documents), "invalid-argument");
+      for (const documents of bad) {
+        await rejects(rag.ingest(documents), "invalid-argument");
+        await rejects(rag.estimate(documents), "invalid-argument");
+      }
       equal(rag.stats().documents, 0);
       await rag.ingest([good]);
       for (const options of [
         { mode: "telepathy" }, { topK: -1 }, { topK: 1.5 }, { topK: NaN }, { topK: "5" }, { maxTokens: -1 },
         { filter: "en" }, { filter: { lang: {} } }, { filter: [] }, { mode: 5 }, "standard",
+        { rerank: {} }, { rerank: "best" }, { budget: 5 }, { budget: { calls: -1 } }, { budget: { tokens: 0.5 } },
       ]) await rejects(rag.retrieve("text", options), "invalid-argument");
       for (const question of ["", "  ", 7, undefined, "\udc00"]) await rejects(rag.query(question), "invalid-argument");
       await rejects(rag.remove(""), "invalid-argument");

@@ -10,7 +10,8 @@ use smolrag::{
     builtin::MemoryStorage,
     engine::{DocumentInput, Embedder, Engine, IngestReport, Ports, RetrieveOptions, Signal},
     port::{
-        Changes, Clock, Completion, EmbeddingModel, Epoch, LanguageModel, Mode, Row, Storage, Table,
+        Changes, Clock, Completion, Embedded, EmbeddingModel, Epoch, LanguageModel, Mode, Row,
+        Said, Storage, Table,
     },
     record::{Code, Error, Metadata, Result},
 };
@@ -182,6 +183,8 @@ fn open_on(
         clock: executor.clock(),
         llm: Some(llm),
         embedder: Some(Embedder::Model(embedder)),
+        reranker: None,
+        counter: None,
         splitter: None,
         listener: Rc::new(|_| {}),
     };
@@ -260,7 +263,7 @@ impl LanguageModel for Slow {
         "slow"
     }
 
-    fn complete(&self, request: Completion) -> LocalBoxFuture<'static, Result<String>> {
+    fn complete(&self, request: Completion) -> LocalBoxFuture<'static, Result<Said>> {
         let sleep = self.clock.sleep(100.0);
         let (running, most) = (self.running.clone(), self.most.clone());
         let system = request.system.unwrap_or_default();
@@ -308,13 +311,13 @@ impl EmbeddingModel for Synonyms {
         2
     }
 
-    fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Vec<Vec<f32>>>> {
+    fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Embedded>> {
         let vector = |text: &String| {
             let same = text == "car" || text.contains("automobile");
             if same { vec![1.0, 0.0] } else { vec![0.0, 1.0] }
         };
-        let vectors = texts.iter().map(vector).collect();
-        async { Ok(vectors) }.boxed_local()
+        let vectors: Vec<_> = texts.iter().map(vector).collect();
+        async { Ok(vectors.into()) }.boxed_local()
     }
 }
 

@@ -6,7 +6,7 @@ use futures::{FutureExt, future::LocalBoxFuture};
 use smolrag::{
     builtin::MemoryStorage,
     engine::{CacheLimits, Embedder, Engine, GateLimits, Options, Ports, QueueLimits},
-    port::{Completion, EmbeddingModel, LanguageModel},
+    port::{Completion, Embedded, EmbeddingModel, LanguageModel, Said},
     record::{Error, Result},
     text::ExcerptOptions,
 };
@@ -84,17 +84,20 @@ impl LanguageModel for Model {
         "told"
     }
 
-    fn complete(&self, request: Completion) -> LocalBoxFuture<'static, Result<String>> {
+    fn complete(&self, request: Completion) -> LocalBoxFuture<'static, Result<Said>> {
         let system = request.system.unwrap_or_default();
         let prompt = request.prompt;
         let names: Vec<&str> = NAMES.into_iter().filter(|name| prompt.contains(name)).collect();
-        self.answer(if system.contains("<|COMPLETE|>") {
-            records(&names, prompt.len())
-        } else if system.contains("names:") {
-            format!("themes: order, {}\nnames: {}", prompt.len() % 7, names.join(", "))
-        } else {
-            format!("About {}.", names.join(" and "))
-        })
+        self.answer::<Said>(
+            if system.contains("<|COMPLETE|>") {
+                records(&names, prompt.len())
+            } else if system.contains("names:") {
+                format!("themes: order, {}\nnames: {}", prompt.len() % 7, names.join(", "))
+            } else {
+                format!("About {}.", names.join(" and "))
+            }
+            .into(),
+        )
     }
 }
 
@@ -127,13 +130,13 @@ impl EmbeddingModel for Model {
         4
     }
 
-    fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Vec<Vec<f32>>>> {
+    fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Embedded>> {
         let vector = |text: &String| {
             let sum: usize = text.bytes().map(usize::from).sum();
             // At times zero.
             [text.len() % 3, sum % 4, sum % 5].map(|x| x as f32 - 1.0).to_vec()
         };
-        self.answer(texts.iter().map(vector).collect())
+        self.answer(texts.iter().map(vector).collect::<Vec<_>>().into())
     }
 }
 
@@ -156,6 +159,8 @@ pub fn open(executor: &Executor, model: &Model, options: Options) -> Engine {
         clock: executor.clock(),
         llm: Some(Rc::new(model.clone())),
         embedder: Some(Embedder::Model(Rc::new(model.clone()))),
+        reranker: None,
+        counter: None,
         splitter: None,
         listener: Rc::new(|_| {}),
     };

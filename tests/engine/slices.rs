@@ -70,6 +70,8 @@ fn open(executor: &Executor, clock: Rc<dyn Clock>) -> Engine {
         clock,
         llm: None,
         embedder: None,
+        reranker: None,
+        counter: None,
         splitter: None,
         listener: Rc::new(|_| {}),
     };

@@ -3,7 +3,9 @@ import { createOpenAICompatible as v3 } from "@ai-sdk/openai-compatible";
 import { createOpenAICompatible as v2 } from "openai-compatible-v2";
 import { createOpenAICompatible as v4 } from "openai-compatible-v4";
 
-import { fromAISDK, type EmbeddingModel, type LanguageModel } from "../../pkg/index.js";
+import type { RerankingModelV3 } from "@ai-sdk/provider";
+
+import { fromAISDK, type EmbeddingModel, type LanguageModel, type Reranker } from "../../pkg/index.js";
 
 const settings = { name: "test", baseURL: "http://localhost/v1" };
 
@@ -16,6 +18,8 @@ export const embeddingModels: EmbeddingModel[] = [
   fromAISDK(v3(settings).textEmbeddingModel("vectors"), { dimensions: 3 }),
   fromAISDK(v4(settings).textEmbeddingModel("vectors"), { dimensions: 3 }),
 ];
+
+export const reranker = (model: RerankingModelV3): Reranker => fromAISDK(model);
 
 // @ts-expect-error an embedding model needs its dimensions
 fromAISDK(v3(settings).textEmbeddingModel("vectors"));

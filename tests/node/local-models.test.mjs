@@ -21,8 +21,9 @@ function promptApi(availability = "downloadable") {
       monitor?.(events);
       for (const loaded of [0.5, 1]) events.dispatchEvent(Object.assign(new Event("downloadprogress"), { loaded }));
       const session = {
-        prompt: async (text, { signal } = {}) => {
+        prompt: async (text, { signal, responseConstraint } = {}) => {
           signal?.throwIfAborted();
+          if (responseConstraint) return JSON.stringify(responseConstraint);
           return `${initialPrompts.map(({ content }) => content).join()}|${text}`;
         },
         promptStreaming: (text) => new ReadableStream({
@@ -51,6 +52,9 @@ test("the browser's own model: downloaded first, one session a question, none le
   assert.equal(await llm.complete({ system: "Be brief.", prompt: "Tea?" }), "Be brief.|Tea?");
   assert.equal(await gathered(llm.stream({ prompt: "Tea?" })), "a Tea?");
   await assert.rejects(llm.complete({ prompt: "Tea?", signal: AbortSignal.abort() }), { name: "AbortError" });
+  assert.equal(llm.json, false);
+  const bound = await chromeLanguageModel({ json: true });
+  assert.equal(await bound.complete({ prompt: "Tea?", json: { name: "tea", schema: { type: "object" } } }), '{"type":"object"}');
   assert.equal(globalThis.LanguageModel.sessions.size, 0);
 });
 

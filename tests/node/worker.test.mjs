@@ -1,9 +1,11 @@
 // The engine in a worker thread.
 import { createRequire, syncBuiltinESMExports } from "node:module";
-import { test } from "node:test";
+import { after, test } from "node:test";
 
 import { contract } from "../contract/contract.mjs";
+import { providers } from "../contract/providers.mjs";
 import { worker } from "../contract/worker.mjs";
+import { startOpenAIServer } from "../support/openai-server.mjs";
 
 // Keeps hold of the last worker, to be able to end it.
 const threads = createRequire(import.meta.url)("node:worker_threads");
@@ -18,5 +20,7 @@ syncBuiltinESMExports();
 const pkg = await import("../../pkg/node.js");
 
 const open = (options) => pkg.SmolRag.open({ ...options, worker: true });
-const cases = { ...contract({ open, pkg, indexedDB: false, corpora: {} }), ...worker({ open, kill: () => last.terminate() }) };
+const server = await startOpenAIServer();
+after(() => server.close());
+const cases = { ...contract({ open, pkg, indexedDB: false, corpora: {} }), ...providers({ open, pkg, url: server.url }), ...worker({ open, kill: () => last.terminate() }) };
 for (const [name, run] of Object.entries(cases)) test(name, { timeout: 60_000 }, run);

@@ -16,11 +16,18 @@ function vector(text) {
 }
 
 /** Answers each kind of question that the package asks, in the form that it asks for. */
-function chat(messages) {
+function chat(messages, json = false) {
   const [system, prompt] = [messages.find(({ role }) => role === "system")?.content ?? "", messages.at(-1).content];
   if (system.includes("knowledge graph from the passages")) {
     const passage = prompt.slice(prompt.indexOf("<passage"));
     const names = [...new Set(passage.match(/\b[A-Z][a-z]{3,}\b/g) ?? [])].slice(0, 3);
+    if (json) {
+      return JSON.stringify({
+        entities: names.map((name) => ({ name, category: "concept", description: `${name} is spoken of.` })),
+        relationships: names.slice(1).map((name) => ({ source: names[0], target: name, description: "They go together.", keywords: ["company"], weight: 5 })),
+        keywords: ["company"],
+      });
+    }
     const entities = names.map((name) => `("entity"<|>${name}<|>concept<|>${name} is spoken of.)`);
     const relationships = names.slice(1).map((name) => `("relationship"<|>${names[0]}<|>${name}<|>They go together.<|>company<|>5)`);
     return [...entities, ...relationships, '("content_keywords"<|>company)'].join("+|+") + "<|COMPLETE|>";
@@ -38,8 +45,13 @@ const cors = { "access-control-allow-origin": "*", "access-control-allow-headers
 
 const delta = (content, finish_reason = null) => `data: ${JSON.stringify({ choices: [{ index: 0, delta: content === undefined ? {} : { content }, finish_reason }] })}\n\n`;
 
-function events(text) {
-  return [...text.match(/.{1,7}/gsu).map((part) => delta(part)), delta(undefined, "stop"), "data: [DONE]\n\n"];
+/** What a call is said to have taken; `vectors` by the text. */
+export const told = { prompt: 10, completion: 5, text: 3 };
+const usage = { prompt_tokens: told.prompt, completion_tokens: told.completion };
+
+function events(text, tells) {
+  const last = tells ? [`data: ${JSON.stringify({ choices: [], usage })}\n\n`] : [];
+  return [...text.match(/.{1,7}/gsu).map((part) => delta(part)), delta(undefined, "stop"), ...last, "data: [DONE]\n\n"];
 }
 
 async function stream(response, parts) {
@@ -52,20 +64,30 @@ async function stream(response, parts) {
 }
 
 const complete = ({ body, response }) => {
-  const text = chat(body.messages);
+  const text = chat(body.messages, body.response_format !== undefined);
   return body.stream
-    ? stream(response, events(text))
-    : json(response, 200, { choices: [{ index: 0, message: { role: "assistant", content: text }, finish_reason: "stop" }], usage: { prompt_tokens: 10, completion_tokens: 5 } });
+    ? stream(response, events(text, body.stream_options?.include_usage))
+    : json(response, 200, { choices: [{ index: 0, message: { role: "assistant", content: text }, finish_reason: "stop" }], usage });
 };
-const embed = ({ body, response }) => json(response, 200, { data: body.input.map((text, index) => ({ index, embedding: vector(text) })) });
+const embed = ({ body, response }) => json(response, 200, {
+  data: body.input.map((text, index) => ({ index, embedding: vector(text) })), usage: { prompt_tokens: told.text * body.input.length },
+});
 const well = (call) => (call.path.endsWith("/embeddings") ? embed : complete)(call);
 
 /** Misbehaves for the first `times` requests, and answers well from then on. */
 const at_first = (times, misbehave) => (call) => (call.number <= times ? misbehave(call) : well(call));
 const refuse = (status, message, headers) => ({ response }) => json(response, status, { error: { message } }, headers);
 
+/** Refuses the questions whose system prompt and prompt hold such words. */
+const refusing = (...words) => (call) => {
+  const asked = JSON.stringify(call.body.messages ?? "");
+  return (words.every((word) => asked.includes(word)) ? refuse(400, "not that") : well)(call);
+};
+
 const ways = {
   well,
+  "without-summaries": refusing("sentences about the passage"),
+  "without-espresso": refusing("knowledge graph from the passages", "Espresso"),
   "flaky": at_first(2, refuse(503, "busy")),
   "limited": at_first(1, refuse(429, "slow down", { "retry-after": "1" })),
   "limited-finely": at_first(1, refuse(429, "slow down", { "retry-after-ms": "30", "retry-after": "60" })),

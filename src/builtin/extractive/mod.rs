@@ -22,8 +22,8 @@ use super::StaticEmbedder;
 use crate::{
     order::OrderedMap,
     port::{
-        AnswerPart, AnswerRequest, Completion, DocumentText, ExcerptReading, Keywords, Pacer,
-        Progress, ReadEntity, ReadRelationship, Reader, Reading, Role, Turn,
+        AnswerPart, AnswerRequest, DocumentText, ExcerptReading, Keywords, Pacer, Progress,
+        ReadEntity, ReadRelationship, Reader, Reading, Role, Turn,
     },
     record::Result,
 };
@@ -238,10 +238,6 @@ impl Reader for ExtractiveReader {
             None => question.to_owned(),
         };
         future::ready(Ok(standalone)).boxed_local()
-    }
-
-    fn prompt(&self, _: &AnswerRequest) -> Option<Completion> {
-        None
     }
 
     fn answer(&self, request: AnswerRequest) -> LocalBoxStream<'static, Result<AnswerPart>> {

@@ -4,7 +4,7 @@ import type { CompletionRequest, EmbeddingModel, LanguageModel } from "../types.
 
 /** The part of the Prompt API that is used. */
 interface PromptSession {
-  prompt(text: string, options: { signal?: AbortSignal }): Promise<string>;
+  prompt(text: string, options: { signal?: AbortSignal; responseConstraint?: object }): Promise<string>;
   promptStreaming(text: string, options: { signal?: AbortSignal }): ReadableStream<string>;
   destroy(): void;
 }
@@ -20,11 +20,14 @@ interface PromptApi {
 
 /**
  * The language model that comes with the browser, through the Prompt API. Rejects with `invalid-argument` where the browser has none;
- * downloads it first where it is not there yet, and tells `onDownload` the share that is, from 0 to 1.
+ * downloads it first where it is not there yet, and tells `onDownload` the share that is, from 0 to 1. With `json`, it is
+ * held to a schema where that helps.
  *
  * @see https://github.com/webmachinelearning/prompt-api
  */
-export async function chromeLanguageModel({ onDownload }: { onDownload?: (share: number) => void } = {}): Promise<LanguageModel> {
+export async function chromeLanguageModel(
+  { onDownload, json = false }: { onDownload?: (share: number) => void; json?: boolean } = {},
+): Promise<LanguageModel> {
   const api = (globalThis as { LanguageModel?: PromptApi }).LanguageModel;
   if (!api || (await api.availability()) === "unavailable") {
     throw new SmolRagError("invalid-argument", "this browser has no language model of its own; leave out llm, or pass another");
@@ -37,9 +40,13 @@ export async function chromeLanguageModel({ onDownload }: { onDownload?: (share:
     ...(system ? { initialPrompts: [{ role: "system", content: system }] } : {}),
     ...(signal ? { signal } : {}),
   });
-  const options = ({ signal }: CompletionRequest): { signal?: AbortSignal } => (signal ? { signal } : {});
+  const options = ({ signal, json }: CompletionRequest): { signal?: AbortSignal; responseConstraint?: object } => ({
+    ...(signal ? { signal } : {}),
+    ...(json ? { responseConstraint: json.schema } : {}),
+  });
   return {
     id: "browser",
+    json,
     // A session remembers what was said; questions here have nothing to do with each other.
     async complete(request) {
       const session = await begin(request);

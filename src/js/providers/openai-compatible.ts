@@ -1,5 +1,5 @@
 import { SmolRagError } from "../error.js";
-import type { CompletionRequest, EmbeddingModel, LanguageModel } from "../types.js";
+import type { Completion, CompletionRequest, EmbeddingModel, JsonForm, LanguageModel } from "../types.js";
 import { eventData } from "./event-stream.js";
 import { Broken, Endpoint, type HttpOptions } from "./http.js";
 
@@ -20,6 +20,17 @@ export interface OpenAICompatibleOptions extends HttpOptions {
   body?: Readonly<Record<string, unknown>>;
 }
 
+/** A language model behind such an endpoint. */
+export interface OpenAICompatibleModelOptions extends OpenAICompatibleOptions {
+  /**
+   * Ask for JSON where that helps: by its schema (`"schema"`: OpenAI, Azure, Ollama, LM Studio, vLLM, llama.cpp), or as JSON of
+   * any form (`"object"`). Default: not at all, which every endpoint understands.
+   */
+  json?: "schema" | "object";
+  /** Ask for token counts at the end of streams too (`stream_options.include_usage`), where the endpoint knows that; default false. */
+  includeUsage?: boolean;
+}
+
 /** An embedding model behind such an endpoint. */
 export interface OpenAICompatibleEmbedderOptions extends OpenAICompatibleOptions {
   /** Components of each vector. */
@@ -30,6 +41,11 @@ export interface OpenAICompatibleEmbedderOptions extends OpenAICompatibleOptions
   maxBatch?: number;
 }
 
+interface EmbeddingReply {
+  data?: { index?: number; embedding?: number[] }[];
+  usage?: { prompt_tokens?: number } | null;
+}
+
 interface Choice {
   message?: { content?: unknown };
   delta?: { content?: unknown };
@@ -37,6 +53,7 @@ interface Choice {
 }
 
 interface Reply {
+  usage?: { prompt_tokens?: number; completion_tokens?: number } | null;
   choices?: Choice[];
   error?: { message?: string } | string;
 }
@@ -50,20 +67,26 @@ interface Reply {
  * @example
  * const llm = openAICompatible({ baseURL: "http://localhost:11434/v1", model: "llama3.2" });
  */
-export function openAICompatible(options: OpenAICompatibleOptions): LanguageModel {
+export function openAICompatible(options: OpenAICompatibleModelOptions): LanguageModel {
   const endpoint = new Endpoint(options.baseURL, "chat/completions", options);
-  const body = ({ system, prompt }: CompletionRequest, stream: boolean): Record<string, unknown> => ({
+  const format = ({ name, schema }: JsonForm): Record<string, unknown> => options.json === "schema"
+    ? { type: "json_schema", json_schema: { name, schema, strict: true } }
+    : { type: "json_object" };
+  const body = ({ system, prompt, json }: CompletionRequest, stream: boolean): Record<string, unknown> => ({
     ...options.body,
     model: options.model,
     messages: [...(system ? [{ role: "system", content: system }] : []), { role: "user", content: prompt }],
-    ...(stream ? { stream } : {}),
+    ...(json && options.json ? { response_format: format(json) } : {}),
+    ...(stream ? { stream, ...(options.includeUsage ? { stream_options: { include_usage: true } } : {}) } : {}),
   });
   return {
     id: options.id ?? options.model,
+    json: options.json !== undefined,
     complete: (request) => endpoint.post(body(request, false), request.signal, async (response) => {
-      const text = (await json<Reply>(response)).choices?.[0]?.message?.content;
+      const { choices, usage } = await json<Reply>(response);
+      const text = choices?.[0]?.message?.content;
       if (typeof text !== "string") throw new SmolRagError("provider", "the provider's answer holds no text; is it a chat model?");
-      return text;
+      return { text, usage: told(usage) };
     }),
     async *stream(request) {
       const { first, rest } = await endpoint.post(body(request, true), request.signal, begun);
@@ -89,15 +112,24 @@ openAICompatible.embedder = (options: OpenAICompatibleEmbedderOptions): Embeddin
     embed(texts, { signal } = {}) {
       const body = { ...options.body, model, input: texts, encoding_format: "float", ...(shorten ? { dimensions } : {}) };
       return endpoint.post(body, signal, async (response) => {
-        const { data } = await json<{ data?: { index?: number; embedding?: number[] }[] }>(response);
+        const { data, usage } = await json<EmbeddingReply>(response);
         if (!Array.isArray(data)) throw new SmolRagError("provider", "the provider's answer holds no vectors; is it an embedding model?");
         // The protocol numbers the vectors and promises no order.
         const vectors = data.map(({ index, embedding }, place) => ({ index: index ?? place, embedding }));
-        return vectors.sort((a, b) => a.index - b.index).map(({ embedding }) => embedding ?? []);
+        return {
+          vectors: vectors.sort((a, b) => a.index - b.index).map(({ embedding }) => embedding ?? []),
+          usage: usage?.prompt_tokens === undefined ? undefined : { tokens: usage.prompt_tokens },
+        };
       });
     },
   };
 };
+
+/** What the provider tells of a call's tokens, if it tells both. */
+function told(usage: Reply["usage"]): Completion["usage"] {
+  if (usage?.prompt_tokens === undefined || usage.completion_tokens === undefined) return undefined;
+  return { promptTokens: usage.prompt_tokens, completionTokens: usage.completion_tokens };
+}
 
 async function json<T>(response: Response): Promise<T> {
   const text = await response.text();
@@ -109,25 +141,35 @@ async function json<T>(response: Response): Promise<T> {
 }
 
 /** Waits for the first part, so that a stream that breaks before it can be asked for again. */
-async function begun(response: Response): Promise<{ first: string | undefined; rest: AsyncGenerator<string, void, undefined> }> {
+async function begun(response: Response): Promise<{ first: Part | undefined; rest: AsyncGenerator<Part, void, undefined> }> {
   const rest = parts(response);
   const { value, done } = await rest.next();
   return { first: done ? undefined : value, rest };
 }
 
-async function* parts(response: Response): AsyncGenerator<string, void, undefined> {
+/** Of a stream: text, and with the last what the provider tells of the call. */
+type Part = string | Completion;
+
+async function* parts(response: Response): AsyncGenerator<Part, void, undefined> {
   if (!response.body) throw new Broken("the provider's answer is empty");
   let ended = false;
+  let last: Completion["usage"];
   for await (const data of unbroken(eventData(response.body))) {
-    if (data === "[DONE]") return;
-    const { choices, error } = event(data);
+    if (data === "[DONE]") {
+      ended = true;
+      break;
+    }
+    const { choices, error, usage } = event(data);
     if (error !== undefined) throw new SmolRagError("provider", `the provider broke off: ${typeof error === "string" ? error : error.message ?? "no reason given"}`);
     const choice = choices?.[0];
     if (typeof choice?.delta?.content === "string" && choice.delta.content !== "") yield choice.delta.content;
     ended ||= Boolean(choice?.finish_reason);
+    // In an event of its own behind the last part, where it was asked for or is told anyway; some repeat it in every event.
+    last = told(usage) ?? last;
   }
   // Servers that leave out [DONE] say at least why they finished.
   if (!ended) throw new Broken("the provider's answer was cut off");
+  if (last) yield { text: "", usage: last };
 }
 
 /** A connection that breaks says so in every host with another error. */
