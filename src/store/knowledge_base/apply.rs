@@ -42,6 +42,7 @@ impl KnowledgeBase {
                 self.take_out(&contribution.source, &mut moves);
                 let slot = self.slots.insert(());
                 let document = Rc::new(Document::new(slot, contribution, &self.network.rules));
+                self.held += document.bytes();
                 self.documents.insert(document.contribution.source.clone(), document.clone());
                 moves.extend(items(&document).map(|(item, place)| Move::Come(item, place)));
             }
@@ -95,6 +96,7 @@ impl KnowledgeBase {
     fn take_out(&mut self, source: &str, moves: &mut Vec<Move>) {
         let Some(document) = self.documents.remove(source) else { return };
         self.slots.remove(document.slot);
+        self.held -= document.bytes();
         moves.extend(items(&document).map(|(item, place)| Move::Leave(item, place)));
     }
 
