@@ -1,5 +1,5 @@
 # The two commands are `make demo` and `make test`. Each installs what it needs and says so.
-.PHONY: demo worker test package eval bench bench-exchange bench-calls ready lint format clean
+.PHONY: demo worker test package eval bench bench-exchange bench-calls kill ready lint format clean
 env := tools/env
 
 demo: ## build everything and serve the web application on localhost
@@ -35,6 +35,10 @@ bench-exchange: ## count what exchanging a document costs in a small and in a la
 bench-calls: package ## measure concurrent calls in Chromium, on the page and in a worker
 	tools/setup test
 	$(env) node benches/calls.mjs
+
+kill: package ## kill each host 200 times while it writes, and look at what is there
+	tools/setup test
+	KILLS=200 $(env) node --test tests/kill/
 
 ready: format lint test ## before a commit
 

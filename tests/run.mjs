@@ -23,7 +23,7 @@ const suites = [
   { name: "core", ...cargo, args: ["test", "--quiet"] },
   // Only the tests that say so run in wasm: those that the rest rests on.
   { name: "core, wasm", ...cargo, args: ["test", "--target", "wasm32-unknown-unknown", "--test", "store", "--test", "engine"] },
-  ...["node", "browser", "edge", "engines"].map((host) => ({
+  ...["node", "browser", "edge", "engines", "kill"].map((host) => ({
     name: host, ...nodeTest, args: ["--test", "--test-reporter=tap", `tests/${host}/`],
   })),
 ];

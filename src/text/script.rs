@@ -24,6 +24,11 @@ pub fn is_unspaced(c: char) -> bool {
     )
 }
 
+/// Whether the character is of the Korean script.
+pub fn is_hangul(c: char) -> bool {
+    matches!(u32::from(c), 0x1100..=0x11FF | 0x3130..=0x318F | 0xA960..=0xA97F | 0xAC00..=0xD7FF | 0xFFA0..=0xFFDC)
+}
+
 /// Full-width ASCII and the ideographic space as their ordinary forms; anything else as it is.
 pub fn fold_width(c: char) -> char {
     match u32::from(c) {
