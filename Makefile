@@ -1,5 +1,5 @@
 # The two commands are `make demo` and `make test`. Each installs what it needs and says so.
-.PHONY: demo worker test package eval bench bench-exchange bench-calls kill ready lint format clean
+.PHONY: demo worker test package eval bench bench-exchange bench-calls kill ready lint format clean bench-open tabs
 env := tools/env
 
 demo: ## build everything and serve the web application on localhost
