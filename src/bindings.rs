@@ -4,6 +4,8 @@
 //! No borrow of the exported object outlives the call, so calls may overlap and callbacks may come
 //! back in.
 
+mod indexes;
+
 use std::{cell::RefCell, rc::Rc};
 
 use futures::{FutureExt, StreamExt, future::LocalBoxFuture, stream::LocalBoxStream};
