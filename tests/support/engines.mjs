@@ -14,7 +14,7 @@ export function launchEngine(name) {
 
 async function chromium() {
   const browser = await launch();
-  // Pages share what is stored, as tabs do.
+  // One for all pages, so that they are tabs of one profile.
   const context = await browser.newContext();
   return {
     async open(url) {
