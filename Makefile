@@ -1,5 +1,5 @@
 # The two commands are `make demo` and `make test`. Each installs what it needs and says so.
-.PHONY: demo worker test package eval bench bench-calls kill ready lint format clean
+.PHONY: demo worker test package eval bench bench-exchange bench-calls kill ready lint format clean bench-open tabs
 env := tools/env
 
 demo: ## build everything and serve the web application on localhost
@@ -27,6 +27,10 @@ eval: package ## measure retrieval quality
 bench: ## measure the core's speed (Criterion)
 	tools/setup build
 	$(env) cargo bench --package smolrag-benches
+
+bench-exchange: ## count what exchanging a document costs in a small and in a large knowledge base (Valgrind)
+	tools/setup build
+	$(env) node benches/exchange.mjs
 
 bench-calls: package ## measure concurrent calls in Chromium, on the page and in a worker
 	tools/setup test

@@ -74,6 +74,8 @@ fn open(readers: usize, pool: &mut LocalPool) -> Engine {
         clock: Rc::new(Now(Instant::now())),
         llm: None,
         embedder: None,
+        reranker: None,
+        counter: None,
         splitter: None,
         listener: Rc::new(|_| {}),
     };

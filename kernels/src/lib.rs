@@ -1,5 +1,10 @@
 //! The loops in which searches and embeddings spend their time, compiled to SIMD.
 
+pub mod codes;
+pub mod lanes;
+pub mod rotate;
+pub mod rows;
+
 /// The dot product of integer vectors, wrapping at 32 bits: without a check for overflow this
 /// compiles to SIMD that multiplies and adds several components at once.
 #[inline(never)]
@@ -12,6 +17,45 @@ pub fn dot(a: &[i16], b: &[i16]) -> i32 {
 pub fn add_scaled(sum: &mut [f32], scale: f32, bytes: &[u8]) {
     for (sum, &byte) in sum.iter_mut().zip(bytes) {
         *sum += scale * f32::from(byte as i8);
+    }
+}
+
+/// The same loops over the lanes that the target has.
+pub mod native {
+    use super::{codes, lanes::Native, rotate, rows};
+
+    /// See [`rotate::rotate`].
+    #[inline(never)]
+    pub fn rotate(vector: &mut [[i16; 8]], signs: &[[[i16; 8]; 2]]) {
+        rotate::rotate::<Native>(vector, signs);
+    }
+
+    /// See [`codes::write`].
+    #[inline(never)]
+    pub fn write(block: &mut [codes::Group], row: usize, vector: &[[i16; 8]]) {
+        codes::write::<Native>(block, row, vector);
+    }
+
+    /// See [`codes::scan`].
+    #[inline(never)]
+    pub fn scan(
+        block: &[codes::Group],
+        table: &[codes::Group],
+        least: u16,
+    ) -> ([u16; codes::ROWS], u32) {
+        codes::scan::<Native>(block, table, least)
+    }
+
+    /// See [`rows::dot_upper`].
+    #[inline(never)]
+    pub fn dot_upper(upper: &[u8], query: &[i16]) -> i32 {
+        rows::dot_upper::<Native>(upper, query)
+    }
+
+    /// See [`rows::dot_lower`].
+    #[inline(never)]
+    pub fn dot_lower(lower: &[u8], query: &[i16]) -> i32 {
+        rows::dot_lower::<Native>(lower, query)
     }
 }
 

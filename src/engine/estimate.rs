@@ -68,6 +68,8 @@ impl Engine {
                 if self.stored_revision(&document.source).await.as_ref() == Some(&revision) {
                     estimate.unchanged.push(document.source.clone());
                 } else {
+                    // What was paid for in vain before is not paid for again.
+                    self.recall(&document.source).await?;
                     self.estimate_document(&call, document, &mut costs).await?;
                     estimate.changed.push(document.source.clone());
                 }
@@ -90,7 +92,8 @@ impl Engine {
         if let Some(llm) = &self.0.ports.llm {
             reading = self.rehearse(llm, text, reading, costs).await;
         }
-        let Some(Embedder::Model(embedder)) = &self.0.ports.embedder else { return Ok(()) };
+        let embedder = self.embedder();
+        let Some(Embedder::Model(embedder)) = embedder.as_deref() else { return Ok(()) };
         let revision = self.revision(call, document);
         let contribution = assemble(document, revision, &spans, reading, &self.0.pacer).await;
         let mut texts = embedded_texts(&contribution);

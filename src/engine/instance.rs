@@ -1,6 +1,9 @@
 //! One open knowledge base: its stores, its models, its queue.
 
-use std::{cell::Cell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 use futures::future::LocalBoxFuture;
 
@@ -9,8 +12,11 @@ use serde::Serialize;
 use super::{
     cache::{Cache, CacheLimits, CacheStats},
     limits::{CallGate, Caller, GateLimits},
+    load::Opening,
     models::{CallLimits, LimitedEmbeddingModel, LimitedLanguageModel},
+    paid::Paid,
     queue::{Queue, QueueLimits, QueueStats},
+    schema::{Damage, Stored},
     signal::Signal,
     storage::BoundedStorage,
     usage::{Account, Budget, Counter, Meter, Usage},
@@ -102,6 +108,8 @@ pub struct Options {
     pub document_bytes: usize,
     /// Whether names that differ only in form are one entity.
     pub resolve_entities: bool,
+    /// Whether the text of each document is kept with it; else only its excerpts are.
+    pub keep_text: bool,
     /// What a language model is told.
     pub prompts: prompt::Options,
 }
@@ -119,6 +127,7 @@ impl Default for Options {
             budget: Budget::default(),
             document_bytes: 8 << 20,
             resolve_entities: true,
+            keep_text: true,
             prompts: prompt::Options::default(),
         }
     }
@@ -154,8 +163,11 @@ pub(super) struct Inner {
     pub options: Options,
     pub queue: Queue,
     pub version: Version,
-    /// The epoch that `version` stands at.
+    /// What else is known of the storage.
+    pub stored: RefCell<Stored>,
+    /// The epoch that both stand at.
     pub epoch: Cell<Epoch>,
+    pub embedder: RefCell<Option<Rc<Embedder>>>,
     pub completions: Rc<CallLimits<Rc<str>>>,
     pub embeddings: Rc<CallLimits<Rc<[f32]>>>,
     /// Slices the work of all calls.
@@ -175,7 +187,7 @@ pub(super) struct Call {
 }
 
 /// Counts, as they are now.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Stats {
     /// Commits that the storage has seen.
     pub epoch: Epoch,
@@ -188,6 +200,8 @@ pub struct Stats {
     pub cache: Caches,
     /// Calls.
     pub queue: QueueStats,
+    /// Records that cannot be read and are set aside; see [`Engine::repair`].
+    pub damaged: Vec<Damage>,
     /// What calls of models have cost since opening.
     pub usage: Usage,
 }
@@ -203,8 +217,18 @@ pub struct Caches {
 
 impl Engine {
     /// Opens the knowledge base that the storage holds.
-    pub async fn open(mut ports: Ports, options: Options) -> Result<Engine> {
+    pub async fn open(ports: Ports, options: Options) -> Result<Engine> {
+        Self::open_telling(ports, options, Rc::new(|_| ())).await
+    }
+
+    /// Like [`open`](Engine::open), and tells how far it is.
+    pub async fn open_telling(
+        mut ports: Ports,
+        options: Options,
+        opening: Opening,
+    ) -> Result<Engine> {
         options.excerpts.check()?;
+        let embedder = ports.embedder.take();
         let forced = Signal::default();
         ports.storage = Rc::new(BoundedStorage {
             inner: ports.storage,
@@ -212,7 +236,7 @@ impl Engine {
             timeout: options.storage_timeout,
             forced: forced.clone(),
         });
-        let dimensions = ports.embedder.as_ref().map_or(0, |embedder| embedder.dimensions());
+        let dimensions = embedder.as_ref().map_or(0, |embedder| embedder.dimensions());
         let knowledge = KnowledgeBase::new(KnowledgeBaseOptions {
             dimensions,
             resolve_entities: options.resolve_entities,
@@ -231,7 +255,7 @@ impl Engine {
             timeout: options.model_timeout,
         });
         let pacer = Pacer::new(ports.clock.clone());
-        let table = match &ports.embedder {
+        let table = match &embedder {
             Some(Embedder::BuiltIn(table)) => Some(table.clone()),
             _ => None,
         };
@@ -239,7 +263,9 @@ impl Engine {
         let engine = Engine(Rc::new(Inner {
             queue: Queue::new(options.queue),
             version: Version::new(knowledge),
+            stored: RefCell::default(),
             epoch: Cell::new(0),
+            embedder: RefCell::new(embedder.map(Rc::new)),
             completions,
             embeddings,
             pacer,
@@ -250,7 +276,11 @@ impl Engine {
             ports,
             options,
         }));
-        engine.load().await?;
+        if let Err(error) = engine.load(opening).await {
+            // Nobody will hold the instance that could close it.
+            let _ = engine.0.ports.storage.close().await;
+            return Err(error);
+        }
         Ok(engine)
     }
 
@@ -266,6 +296,7 @@ impl Engine {
                 embeddings: self.0.embeddings.cache.stats(),
             },
             queue: self.0.queue.stats(),
+            damaged: self.0.stored.borrow().damaged.values().cloned().collect(),
             usage: self.0.account.usage(),
         }
     }
@@ -305,20 +336,37 @@ impl Engine {
 
     /// Who reads and answers for this call.
     pub(super) fn reader(&self, call: &Call) -> Rc<dyn Reader> {
+        self.reader_noting(call, &Paid::default())
+    }
+
+    /// The same, and what the model answers is noted.
+    pub(super) fn reader_noting(&self, call: &Call, paid: &Paid) -> Rc<dyn Reader> {
         match &self.0.ports.llm {
             None => self.0.extractive.clone(),
             Some(llm) => {
                 let limits = self.0.completions.clone();
-                let limited = LimitedLanguageModel::new(llm.clone(), limits, call.caller)
-                    .metered(call.meter.clone());
+                let limited =
+                    LimitedLanguageModel::new(paid.completion(llm.clone()), limits, call.caller)
+                        .metered(call.meter.clone());
                 Rc::new(PromptedReader::new(Rc::new(limited), self.0.options.prompts.clone()))
             }
         }
     }
 
+    /// Who embeds, if anybody does.
+    pub(super) fn embedder(&self) -> Option<Rc<Embedder>> {
+        self.0.embedder.borrow().clone()
+    }
+
     /// The vectors of texts, zero vectors if nobody embeds.
-    pub(super) async fn embed(&self, call: &Call, texts: Vec<String>) -> Result<Vec<UnitVector>> {
-        match &self.0.ports.embedder {
+    pub(super) async fn embed_by(
+        &self,
+        embedder: Option<&Embedder>,
+        call: &Call,
+        texts: Vec<String>,
+        paid: &Paid,
+    ) -> Result<Vec<UnitVector>> {
+        match embedder {
             None => Ok(vec![UnitVector::zero(0); texts.len()]),
             Some(Embedder::BuiltIn(table)) => {
                 let mut vectors = Vec::with_capacity(texts.len());
@@ -329,8 +377,8 @@ impl Engine {
                 Ok(vectors)
             }
             Some(Embedder::Model(model)) => {
-                let limits = self.0.embeddings.clone();
-                let limited = LimitedEmbeddingModel::new(model.clone(), limits, call.caller)
+                let (limits, noting) = (self.0.embeddings.clone(), paid.embedding(model.clone()));
+                let limited = LimitedEmbeddingModel::new(noting, limits, call.caller)
                     .metered(call.meter.clone());
                 let vectors = limited.embed(texts).await?.vectors;
                 vectors.iter().map(|vector| UnitVector::from_f32(vector)).collect()
@@ -341,7 +389,7 @@ impl Engine {
     /// How much a ranking by vectors counts against the lexical one, which counts 1. The built-in
     /// table knows words but not their order: weighed equally it makes rankings worse.
     pub(super) fn vector_weight(&self) -> f64 {
-        match &self.0.ports.embedder {
+        match self.embedder().as_deref() {
             None => 0.0,
             Some(Embedder::BuiltIn(_)) => 1.0 / 3.0,
             Some(Embedder::Model(_)) => 1.0,

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{
     instance::{Call, Engine},
+    paid::Paid,
     search::{Probe, Search},
     signal::{Signal, within},
     usage::{Budget, Counter},
@@ -184,13 +185,6 @@ impl Engine {
             _ => reader.keywords(question).await?,
         };
         let texts = [&[question.to_owned()][..], &keywords.high, &keywords.low].concat();
-        let vectors = self.embed(call, texts.clone()).await?;
-        let mut probes =
-            texts.into_iter().zip(vectors).map(|(text, vector)| Probe { text, vector });
-        let probe = probes.next().expect("the question is the first of the probes");
-        let high: Vec<_> = probes.by_ref().take(keywords.high.len()).collect();
-        let low: Vec<_> = probes.collect();
-
         let reranker = match &options.rerank {
             Rerank::Usual => self.0.ports.reranker.clone(),
             Rerank::Off => None,
@@ -200,11 +194,28 @@ impl Engine {
         if reranker.is_some() {
             wide.top_k = options.top_k.saturating_mul(WIDER).max(AT_LEAST);
         }
-        let vector_weight = self.vector_weight();
-        let search = |knowledge: &KnowledgeBase| {
-            Search { knowledge, options: &wide, vector_weight }.run(&probe, &high, &low)
+        let mut found = loop {
+            let (embedder, generation) = (self.embedder(), self.0.version.generation());
+            let vectors =
+                self.embed_by(embedder.as_deref(), call, texts.clone(), &Paid::default()).await?;
+            let mut probes =
+                texts.iter().cloned().zip(vectors).map(|(text, vector)| Probe { text, vector });
+            let probe = probes.next().expect("the question is the first of the probes");
+            let high: Vec<_> = probes.by_ref().take(keywords.high.len()).collect();
+            let low: Vec<_> = probes.collect();
+
+            let vector_weight = self.vector_weight();
+            let search = |knowledge: &KnowledgeBase| {
+                // Else its vectors are by another model now.
+                let same = self.0.version.generation() == generation;
+                same.then(|| {
+                    Search { knowledge, options: &wide, vector_weight }.run(&probe, &high, &low)
+                })
+            };
+            if let Some(found) = self.0.version.read(search).await {
+                break Found { keywords, ..found };
+            }
         };
-        let mut found = Found { keywords, ..self.0.version.read(search).await };
         if let Some(reranker) = reranker {
             self.rerank(call, reranker, question, &mut found.excerpts, options.top_k).await?;
         }

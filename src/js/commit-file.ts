@@ -1,7 +1,7 @@
 // A commit as a file: "smolrag1", the length of the header (32 bits, little-endian), the header's SHA-256, the header as JSON,
 // and the values that were put, one after the other. The values have no checksum here: the engine's records carry their own.
 import { createHash } from "node:crypto";
-import type { FileHandle } from "node:fs/promises";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 
 import { SmolRagError } from "./error.js";
 
@@ -40,32 +40,41 @@ export function encode(header: Header, values: Uint8Array[]): Uint8Array {
   return Buffer.concat([MAGIC, length, sha256(json), json, ...values]);
 }
 
-/** Exactly these bytes of a file, fewer where it ends. */
-export async function bytesAt(file: FileHandle, position: number, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  let filled = 0;
-  while (filled < length) {
-    const { bytesRead } = await file.read(bytes, filled, length - filled, position + filled);
-    if (bytesRead === 0) break;
-    filled += bytesRead;
+/**
+ * Reads and checks the header of the commit with this epoch; undefined if there is no such file. Not asynchronous: opening a
+ * knowledge base reads thousands of headers, and turns of the event loop would take several times as long as the reading.
+ */
+export function loadHeader(path: string, epoch: number): Loaded | undefined {
+  let file: number;
+  try {
+    file = openSync(path, "r");
+  } catch (thrown) {
+    if ((thrown as { code?: unknown }).code === "ENOENT") return undefined;
+    throw thrown;
   }
-  return bytes.subarray(0, filled);
+  try {
+    return checked(file, path, epoch);
+  } finally {
+    closeSync(file);
+  }
 }
 
-/** Reads and checks the header of the commit with this epoch. */
-export async function load(file: FileHandle, path: string, epoch: number): Promise<Loaded> {
+function checked(file: number, path: string, epoch: number): Loaded {
   const damaged = (how: string): SmolRagError =>
     new SmolRagError("storage-corrupt", `${path} ${how}; put the file back from a copy: without it, what it changed is not known`);
-  const read = async (length: number): Promise<Buffer> => Buffer.from((await bytesAt(file, 0, length)).buffer, 0, length);
-  let bytes = await read(FIRST_READ);
+  const read = (length: number): Buffer => {
+    const bytes = Buffer.allocUnsafe(length);
+    return bytes.subarray(0, readSync(file, bytes, 0, length, 0));
+  };
+  let bytes = read(FIRST_READ);
   if (bytes.length < HEADER || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) throw damaged("is no commit of smolrag");
-  const { size } = await file.stat();
   const start = HEADER + bytes.readUInt32LE(MAGIC.length);
-  if (start > size) throw damaged("is cut off");
-  if (start > bytes.length) bytes = await read(start);
+  // A length that is damaged must not ask for gigabytes.
+  if (start > bytes.length && start > fstatSync(file).size) throw damaged("is cut off");
+  if (start > bytes.length) bytes = read(start);
   const json = bytes.subarray(HEADER, start);
   if (!sha256(json).equals(bytes.subarray(CHECKSUM, HEADER))) throw damaged("fails its checksum");
   const header = JSON.parse(json.toString()) as Header;
   if (header.epoch !== epoch) throw damaged(`is the commit ${header.epoch}`);
-  return { header, start, size };
+  return { header, start, size: header.puts.reduce((sum, [, , length]) => sum + length, start) };
 }

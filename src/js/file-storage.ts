@@ -9,8 +9,9 @@
 import { createHash, randomUUID } from "node:crypto";
 import { link, mkdir, open, readdir, rm, stat, type FileHandle } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { setImmediate } from "node:timers/promises";
 
-import { bytesAt, encode, load, type Loaded } from "./commit-file.js";
+import { encode, loadHeader, type Loaded } from "./commit-file.js";
 import { CommitLog, rowName, type Place } from "./commit-log.js";
 import { SmolRagError } from "./error.js";
 import type { StorageAdapter } from "./types.js";
@@ -19,7 +20,7 @@ const COMMIT = /^(\d{16})\.commit$/;
 /** Milliseconds after which an unfinished file is of a process that has ended. */
 const ABANDONED = 600_000;
 /** Files that are open at once. */
-const OPEN_FILES = 32;
+const BATCH = 32;
 
 const codeOf = (thrown: unknown): unknown => (thrown as { code?: unknown } | undefined)?.code;
 
@@ -55,13 +56,26 @@ function directoryName(name: string): string {
   return `${safe.slice(0, 100)}%${createHash("sha256").update(name).digest("hex")}`;
 }
 
-/** Does the work for the items, some at once, and keeps their order. */
-async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+/** Does the work for the items, some at once, and lets others have a turn in between. */
+async function inBatches<T, R>(items: readonly T[], work: (item: T) => Promise<R> | R): Promise<R[]> {
   const results: R[] = [];
-  for (let at = 0; at < items.length; at += OPEN_FILES) {
-    results.push(...(await Promise.all(items.slice(at, at + OPEN_FILES).map(work))));
+  for (let at = 0; at < items.length; at += BATCH) {
+    results.push(...(await Promise.all(items.slice(at, at + BATCH).map(work))));
+    if (items.length > BATCH) await setImmediate();
   }
   return results;
+}
+
+/** Exactly these bytes of a file, fewer where it ends. */
+async function bytesAt(file: FileHandle, position: number, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  let filled = 0;
+  while (filled < length) {
+    const { bytesRead } = await file.read(bytes, filled, length - filled, position + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return bytes.subarray(0, filled);
 }
 
 class FileStorage implements StorageAdapter {
@@ -154,27 +168,14 @@ class FileStorage implements StorageAdapter {
     return new SmolRagError("storage-conflict", `epoch ${stored} is stored, ${expected} was expected`);
   }
 
-  /** The header of a commit, or undefined if there is no such file. */
-  async #load(epoch: number): Promise<Loaded | undefined> {
-    const path = this.#path(epoch);
-    let file: FileHandle;
-    try {
-      file = await open(path);
-    } catch (thrown) {
-      if (codeOf(thrown) === "ENOENT") return undefined;
-      throw thrown;
-    }
-    try {
-      return await load(file, path, epoch);
-    } finally {
-      await file.close();
-    }
+  #load(epoch: number): Loaded | undefined {
+    return loadHeader(this.#path(epoch), epoch);
   }
 
   /** Takes in what other processes have committed. */
   async #follow(): Promise<void> {
     if (this.#log.epoch === 0) return this.#loadAll();
-    for (let next; (next = await this.#load(this.#log.epoch + 1)); ) this.#log.apply(next);
+    for (let next; (next = this.#load(this.#log.epoch + 1)); ) this.#log.apply(next);
     if (!(await exists(this.#path(this.#log.epoch)))) await this.#loadAll();
   }
 
@@ -189,11 +190,11 @@ class FileStorage implements StorageAdapter {
     for (let missing: string | undefined; ; ) {
       const epochs = await this.#epochs();
       const newest = epochs.at(-1) ?? 0;
-      const header = newest === 0 ? { header: { first: 1 } } : await this.#load(newest);
+      const header = newest === 0 ? { header: { first: 1 } } : this.#load(newest);
       const log = new CommitLog();
       const counting = header && Array.from({ length: newest - header.header.first + 1 }, (_, i) => header.header.first + i);
       log.first = header?.header.first ?? 1;
-      const loaded = counting && (await inParallel(counting, (epoch) => this.#load(epoch)));
+      const loaded = counting && (await inBatches(counting, (epoch) => this.#load(epoch)));
       const gap = loaded ? loaded.indexOf(undefined) : 0;
       if (loaded && gap < 0) {
         for (const commit of loaded) log.apply(commit!);
@@ -211,7 +212,7 @@ class FileStorage implements StorageAdapter {
   }
 
   async #values(places: Place[]): Promise<Uint8Array[]> {
-    return inParallel(places, async ({ epoch, position, length }) => {
+    return inBatches(places, async ({ epoch, position, length }) => {
       const file = await open(this.#path(epoch));
       try {
         return await bytesAt(file, position, length);
@@ -243,7 +244,7 @@ class FileStorage implements StorageAdapter {
     // Files go from the oldest on: while that of the epoch before is there, this one has not gone before.
     if (epoch === 1 || !(await exists(this.#path(epoch - 1)))) {
       const newest = (await this.#epochs()).at(-1) ?? epoch;
-      const first = newest === epoch ? epoch : (await this.#load(newest))?.header.first ?? newest;
+      const first = newest === epoch ? epoch : this.#load(newest)?.header.first ?? newest;
       if (first > epoch) {
         await rm(path, { force: true });
         throw this.#conflict(newest, epoch - 1);

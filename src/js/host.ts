@@ -12,6 +12,7 @@ export interface Host {
 
 let current: Host | undefined;
 let module: Promise<WebAssembly.Module> | undefined;
+let settledModule: WebAssembly.Module | undefined;
 let table: Promise<Uint8Array | undefined> | undefined;
 
 export function useHost(host: Host): void {
@@ -26,11 +27,16 @@ export function host(): Host {
 /** The wasm module, compiled on first use and once. */
 export function compiled(): Promise<WebAssembly.Module> {
   // An attempt that failed (say, offline) is not kept: the next call tries again.
-  module ??= Promise.resolve().then(() => host().module()).catch((error: unknown) => {
+  module ??= Promise.resolve().then(() => host().module()).then((compiled) => (settledModule = compiled)).catch((error: unknown) => {
     module = undefined;
     throw error;
   });
   return module;
+}
+
+/** The wasm module, if it has been compiled. */
+export function compiledAlready(): WebAssembly.Module | undefined {
+  return settledModule;
 }
 
 /** The embedding table, loaded on first use and once. */

@@ -6,7 +6,7 @@ import { host } from "./host.js";
 import { closed } from "./local.js";
 import { Peer } from "./rpc.js";
 import type {
-  AnswerPart, CompletionRequest, EmbeddingModel, IngestOptions, LanguageModel, OpenOptions, Progress,
+  AnswerPart, CompletionRequest, EmbeddingModel, IngestOptions, LanguageModel, OpenOptions, OpenProgress, Progress,
   QueryOptions, Reranker, RetrieveOptions, StorageAdapter, Stats,
 } from "./types.js";
 
@@ -16,6 +16,7 @@ type RerankRequest = Parameters<Reranker["rerank"]>[0];
 export interface Remote {
   fields: Record<string, unknown>;
   methods: string[];
+  number?: number;
 }
 
 /** What is no object goes over as it is, and is refused there. */
@@ -30,18 +31,24 @@ function remote(object: unknown, fields: string[], methods: string[]): unknown {
 
 /** Options as they go to the worker. */
 function sent(options: OpenOptions): Record<string, unknown> {
-  const { llm, embedder, rerank, countTokens, storage, excerpts, worker: _, ...plain } = options;
-  const table = typeof embedder === "object" && embedder !== null && "table" in embedder;
+  const { llm, embedder, rerank, countTokens, storage, excerpts, worker: _, onProgress: __, ...plain } = options;
   const { strategy, ...sizes } = excerpts ?? {};
   return {
     ...plain,
     llm: remote(llm, ["id", "json"], ["complete", "stream"]),
     rerank: remote(rerank, ["id"], ["rerank"]),
     countTokens: typeof countTokens === "function" ? { fields: {}, methods: ["count"] } : countTokens,
-    embedder: table ? embedder : remote(embedder, ["id", "dimensions", "maxBatch"], ["embed"]),
+    embedder: sentEmbedder(embedder, 0),
     storage: remote(storage, [], ["open", "read", "commit", "close"]),
     excerpts: excerpts && { ...sizes, strategy: typeof strategy === "function" ? { fields: {}, methods: ["split"] } : strategy },
   };
+}
+
+/** `number` tells one embedder from another while both are in use. */
+function sentEmbedder(embedder: unknown, number: number): unknown {
+  if (typeof embedder !== "object" || embedder === null || "table" in embedder) return embedder;
+  const sent = remote(embedder, ["id", "dimensions", "maxBatch"], ["embed"]) as Remote;
+  return { ...sent, number };
 }
 
 /** An error of the other side as one of the package's. */
@@ -53,8 +60,10 @@ function received(error: unknown): SmolRagError {
 }
 
 export class RemoteEngine implements Engine {
-  readonly #options: OpenOptions;
+  #options: OpenOptions;
   readonly #emit: Emit;
+  /** By the numbers they were sent with. */
+  #embedders: unknown[] = [];
   /** What calls under way are told, and whom they ask, by number. */
   readonly #progress = new Map<number, (progress: Progress) => void>();
   readonly #rerankers = new Map<number, Reranker>();
@@ -79,11 +88,15 @@ export class RemoteEngine implements Engine {
     if (this.#closed && method === "close") return undefined;
     const peer = this.#live() ?? (await this.#open());
     if (method === "close") return this.#close(peer, parameters);
+    const [embedder] = parameters;
+    if (method === "reembed") parameters = [sentEmbedder(embedder, this.#embedders.push(embedder) - 1)];
     const number = this.#next++;
     const { plain, signal, onProgress } = this.#detached(number, options);
     if (onProgress) this.#progress.set(number, onProgress);
     try {
-      return await peer.call(method, [...parameters, plain, onProgress && number], signal);
+      const result = await peer.call(method, [...parameters, plain, onProgress && number], signal);
+      if (method === "reembed") this.#options = { ...this.#options, embedder: embedder as NonNullable<OpenOptions["embedder"]> };
+      return result;
     } catch (error) {
       throw received(error);
     } finally {
@@ -135,6 +148,7 @@ export class RemoteEngine implements Engine {
     if (!port) throw new SmolRagError("invalid-argument", "this host has no workers; open without the option worker");
     const peer = new Peer(port, (method, parameters, signal) => this.#serve(method, parameters, signal));
     try {
+      this.#embedders = [this.#options.embedder];
       await peer.call("open", [sent(this.#options)]);
     } catch (error) {
       peer.end(new Error("the knowledge base could not be opened"));
@@ -155,17 +169,19 @@ export class RemoteEngine implements Engine {
 
   /** What the worker asks of this thread. */
   #serve(method: string, parameters: unknown[], signal: AbortSignal): unknown {
-    const { embedder, rerank, countTokens, storage, excerpts } = this.#options;
+    const { rerank, countTokens, storage, excerpts, onProgress } = this.#options;
     // Functions were made models before.
     const llm = this.#options.llm as LanguageModel | undefined;
-    const [first] = parameters;
+    const [first, second] = parameters;
     switch (method) {
       case "stats":
         return void (this.#stats = first as Stats);
       case "event":
         return this.#emit(...(parameters as Parameters<Emit>));
+      case "opening":
+        return onProgress?.(first as OpenProgress);
       case "progress":
-        return this.#progress.get(first as number)?.(parameters[1] as Progress);
+        return this.#progress.get(first as number)?.(second as Progress);
       case "llm.complete":
         return llm!.complete({ ...(first as CompletionRequest), signal });
       case "llm.stream":
@@ -177,7 +193,7 @@ export class RemoteEngine implements Engine {
       case "countTokens.count":
         return countTokens!(first as string);
       case "embedder.embed":
-        return (embedder as EmbeddingModel).embed(first as string[], { signal });
+        return (this.#embedders[second as number] as EmbeddingModel).embed(first as string[], { signal });
       case "excerpts.split":
         return (excerpts!.strategy as (text: string) => string[])(first as string);
     }

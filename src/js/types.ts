@@ -152,6 +152,18 @@ export interface OpenOptions {
    * rejects with `invalid-argument`.
    */
   worker?: boolean;
+  /**
+   * When a commit counts as written, in IndexedDB: "strict" (default) when it is on the disk, "relaxed" when the operating
+   * system has it, which is faster; a power failure may then take the last commits, each whole.
+   */
+  durability?: "strict" | "relaxed";
+  /**
+   * Whether the text of each document is kept with it; default true. With false only its excerpts are: `text()` then
+   * rejects, and `repair()` cannot make the document anew.
+   */
+  keepText?: boolean;
+  /** Told how far the opening is. */
+  onProgress?: (progress: OpenProgress) => void;
   /** Join names that differ only in case, width, quotes or a plural; default true. */
   resolveEntities?: boolean;
 }
@@ -203,6 +215,12 @@ export interface Progress {
   total: number;
 }
 
+/** How many documents of a knowledge base that is being opened are read. */
+export interface OpenProgress {
+  done: number;
+  total: number;
+}
+
 export interface IngestOptions extends CallOptions {
   /** What this call may spend. Documents that it does not suffice for fail with `budget-spent`. */
   budget?: Budget;
@@ -227,6 +245,13 @@ export interface Estimate {
   unchanged: string[];
   /** Prompts are those that would be sent; answers are taken to be as long as what the built-in reader finds. */
   usage: Usage;
+}
+
+export interface RepairReport {
+  /** Whole again. */
+  repaired: string[];
+  /** Still set aside: their text cannot be read either or was not kept, or reading it again failed. */
+  failed: { source: string; error: import("./error.js").SmolRagError }[];
 }
 
 export interface RetrieveOptions extends CallOptions {
@@ -418,6 +443,13 @@ export interface Stats {
   usage: Usage;
   /** An estimate of the memory that the knowledge base holds. */
   bytes: number;
+  /** Stored records that cannot be read, by the source of the document or what else they are of; see `repair`. */
+  damaged: { name: string; error: import("./error.js").SmolRagError }[];
+  /**
+   * Whether the browser has promised not to clear the site's storage when space runs low. It is asked once a page;
+   * undefined until it has answered, and where the storage is not IndexedDB.
+   */
+  persisted?: boolean;
 }
 
 export interface Events {

@@ -19,6 +19,8 @@ pub struct Graph<N, E> {
     nodes: HashMap<Rc<str>, NodeIndex>,
     /// By both ends, the lower index first.
     edges: HashMap<(NodeIndex, NodeIndex), EdgeIndex>,
+    /// The keys together.
+    key_bytes: usize,
 }
 
 struct Node<N> {
@@ -30,7 +32,7 @@ struct Node<N> {
 impl<N, E> Default for Graph<N, E> {
     fn default() -> Self {
         let graph = StableUnGraph::default();
-        Graph { graph, nodes: HashMap::new(), edges: HashMap::new() }
+        Graph { graph, nodes: HashMap::new(), edges: HashMap::new(), key_bytes: 0 }
     }
 }
 
@@ -51,6 +53,7 @@ impl<N, E> Graph<N, E> {
             let node = Node { key: key.clone(), degree: 0, weight: weight() };
             let index = self.graph.add_node(node);
             self.nodes.insert(key.clone(), index);
+            self.key_bytes += key.len();
             index
         })
     }
@@ -61,6 +64,7 @@ impl<N, E> Graph<N, E> {
         edges.into_iter().for_each(|edge| self.remove_edge(edge));
         if let Some(node) = self.graph.remove_node(node) {
             self.nodes.remove(&node.key);
+            self.key_bytes -= node.key.len();
         }
     }
 
@@ -282,7 +286,8 @@ impl<N, E> Graph<N, E> {
             + self.edges.len() * size_of::<E>()
             + self.nodes.capacity() * (size_of::<(Rc<str>, NodeIndex)>() + 1)
             + self.edges.capacity() * 13
-            + self.nodes.keys().map(|key| key.len() + 16).sum::<usize>()
+            + self.key_bytes
+            + self.nodes.len() * 16
     }
 
     fn best_connected(&self, mut nodes: Vec<NodeIndex>, limit: usize) -> Vec<NodeIndex> {

@@ -6,9 +6,10 @@ use slab::Slab;
 use super::{
     postings::Postings,
     top::{Match, TopK},
+    variants::{Matching, likeness},
 };
 use crate::{
-    order::sort,
+    order::{sort, sort_by_key},
     text::{self, is_stopword, terms},
 };
 
@@ -135,10 +136,25 @@ impl LexicalIndex {
         k: usize,
         admit: impl Fn(u32) -> Option<T>,
     ) -> Vec<Match> {
+        self.search_as(query, Matching::default(), k, admit)
+    }
+
+    /// A search whose words may stand for several terms. All that a word may stand for counts as one
+    /// term, each variant as surely as it is meant.
+    pub fn search_as<T: Ord>(
+        &self,
+        query: &str,
+        matching: Matching,
+        k: usize,
+        admit: impl Fn(u32) -> Option<T>,
+    ) -> Vec<Match> {
         if k == 0 || self.count == 0 {
             return vec![];
         }
-        let scores = self.scores(query);
+        let scores = match matching == Matching::default() {
+            true => self.scores(query),
+            false => self.scores_as(query, matching),
+        };
         let mut top = TopK::new(k);
         for (slot, &score) in scores.iter().enumerate() {
             if score > 0.0 {
@@ -244,41 +260,112 @@ impl LexicalIndex {
     /// By slot; 0 for an entry without any term of the query. The sum goes in the order of the
     /// terms' texts, so that it rounds the same whatever the query's order and the index's history.
     fn scores(&self, query: &str) -> Vec<f32> {
-        let mut wanted = wanted(query);
+        let mut wanted: Vec<String> = wanted(query).into_iter().map(|term| term.text).collect();
         sort(&mut wanted);
         let mut scores = vec![0.0; self.entries.len()];
         for same in wanted.chunk_by(|a, b| a == b) {
             if let Some(&id) = self.ids.get(same[0].as_str()) {
                 let postings = &self.terms[id as usize].postings;
-                self.add_scores(postings, same.len() as f32, &mut scores);
+                self.add_scores(postings, same.len(), &mut scores);
             }
         }
         scores
     }
 
-    fn add_scores(&self, postings: &Postings, times: f32, scores: &mut [f32]) {
-        let (n, df) = (self.count as f64, postings.len() as f64);
-        let idf = (1.0 + (n - df + 0.5) / (df + 0.5)).ln() as f32;
-        let numerator = times * idf * (K1 + 1.0);
-        // Frequencies come in quarters, and so must what is added to them.
-        let fixed = K1 * (1.0 - B) * Field::WHOLE as f32;
-        let mean_length = (self.total_length as f64 / n) as f32;
-        let per_length = K1 * B * Field::WHOLE as f32 / mean_length;
+    /// As [`Self::scores`], with what the words may stand for.
+    fn scores_as(&self, query: &str, matching: Matching) -> Vec<f32> {
+        let mut scores = vec![0.0; self.entries.len()];
+        let mut frequencies = scores.clone();
+        let wanted = wanted(query);
+        let end = wanted.last().map_or(0, |term| term.at.end);
+        let mut words: Vec<(String, String, bool)> = wanted
+            .into_iter()
+            .map(|term| (term.text, text::normalise(&query[term.at.clone()]), term.at.end == end))
+            .collect();
+        sort(&mut words);
+        for (stem, typed, last) in words {
+            let matching = Matching { prefix: matching.prefix && last, ..matching };
+            for (slot, frequency) in self.merged(&stem, &typed, matching, &mut frequencies) {
+                scores[slot] += frequency;
+            }
+        }
+        scores
+    }
+
+    /// What each entry scores by all terms that a word may stand for. Leaves `frequencies` zero.
+    fn merged(
+        &self,
+        stem: &str,
+        typed: &str,
+        matching: Matching,
+        frequencies: &mut [f32],
+    ) -> Vec<(usize, f32)> {
+        let meant = |term: &Term| likeness(typed, stem, &term.text, matching);
+        let likely = self.terms.iter().map(|(_, term)| (term, meant(term)));
+        let mut likely: Vec<_> = likely.filter(|(_, likeness)| *likeness > 0.0).collect();
+        sort_by_key(&mut likely, |(term, _)| &term.text);
+        let mut slots = vec![];
+        for (term, likeness) in likely {
+            for posting in term.postings.iter() {
+                let frequency = &mut frequencies[posting.slot as usize];
+                if *frequency == 0.0 {
+                    slots.push(posting.slot as usize);
+                }
+                *frequency += likeness * posting.frequency as f32;
+            }
+        }
+        let weight = self.weight(slots.len(), 1);
+        let score = |slot: usize| (slot, weight.of(frequencies[slot], self.lengths[slot]));
+        let scored = slots.iter().map(|&slot| score(slot)).collect();
+        slots.into_iter().for_each(|slot| frequencies[slot] = 0.0);
+        scored
+    }
+
+    fn add_scores(&self, postings: &Postings, times: usize, scores: &mut [f32]) {
+        let weight = self.weight(postings.len(), times);
         for posting in postings.iter() {
             let slot = posting.slot as usize;
-            let frequency = posting.frequency as f32;
-            let discount = fixed + per_length * self.lengths[slot] as f32;
-            scores[slot] += numerator * frequency / (frequency + discount);
+            scores[slot] += weight.of(posting.frequency as f32, self.lengths[slot]);
+        }
+    }
+
+    /// What a term counts that so many entries have and the query so many times.
+    fn weight(&self, having: usize, times: usize) -> Weight {
+        let (n, df) = (self.count as f64, having as f64);
+        let idf = (1.0 + (n - df + 0.5) / (df + 0.5)).ln() as f32;
+        let mean_length = (self.total_length as f64 / n) as f32;
+        // Frequencies come in quarters, and so must what is added to them.
+        Weight {
+            numerator: times as f32 * idf * (K1 + 1.0),
+            fixed: K1 * (1.0 - B) * Field::WHOLE as f32,
+            per_length: K1 * B * Field::WHOLE as f32 / mean_length,
         }
     }
 }
 
+/// BM25 of one term.
+struct Weight {
+    numerator: f32,
+    fixed: f32,
+    per_length: f32,
+}
+
+impl Weight {
+    /// In an entry that has it so often and is so long, both in quarters.
+    fn of(&self, frequency: f32, length: u32) -> f32 {
+        let discount = self.fixed + self.per_length * length as f32;
+        self.numerator * frequency / (frequency + discount)
+    }
+}
+
 /// The terms to look for. Questions are full of words that stand in every text and add up to noise.
-fn wanted(query: &str) -> Vec<String> {
-    let all = terms(query);
+fn wanted(query: &str) -> Vec<text::Term> {
+    let mut all = terms(query);
     let telling = |term: &text::Term| !is_stopword(&query[term.at.clone()]);
-    let only_stopwords = !all.iter().any(telling);
-    all.into_iter().filter(|term| only_stopwords || telling(term)).map(|term| term.text).collect()
+    if all.iter().any(telling) {
+        all.retain(telling);
+    }
+    all
 }
 
 #[cfg(test)]
@@ -331,6 +418,23 @@ mod tests {
     }
 
     #[test]
+    fn the_last_word_may_be_a_beginning_and_any_may_be_wrong_by_a_letter() {
+        let index = index(&["apple tree", "apple pie", "apply paint", "東京タワー"]);
+        let search = |query, prefix, typos| {
+            let found = index.search_as(query, Matching { prefix, typos }, 9, Some);
+            slots(found)
+        };
+        assert_eq!(search("apple tr", true, false), [0, 1]);
+        assert_eq!(search("tre", false, false), [0; 0]);
+        // Only the last word: "ap" is not one, "pie" is.
+        assert_eq!(search("ap pie", true, false), [1]);
+        assert_eq!(search("ap", true, false), [0, 1, 2]);
+        assert_eq!(search("aplpe", false, true), [0, 1]);
+        assert_eq!(search("aplpe", true, false), [0; 0]);
+        assert_eq!(search("京", true, true), [3]);
+    }
+
+    #[test]
     fn nothing_is_found_by_nothing() {
         let index = index(&["apple", ""]);
         assert_eq!(index.len(), 2);
@@ -378,6 +482,12 @@ mod tests {
             }
             let found = index.search(&query, 5, Some);
             let again = fresh.search(&query, 5, |slot| Some(20 - slot));
+            let again: Vec<Match> = again.into_iter().map(|m| Match { slot: 20 - m.slot, ..m }).collect();
+            prop_assert_eq!(found, again);
+
+            let matching = Matching { prefix: true, typos: true };
+            let found = index.search_as(&query, matching, 5, Some);
+            let again = fresh.search_as(&query, matching, 5, |slot| Some(20 - slot));
             let again: Vec<Match> = again.into_iter().map(|m| Match { slot: 20 - m.slot, ..m }).collect();
             prop_assert_eq!(found, again);
         }

@@ -6,8 +6,8 @@
 //! | `graph` | the network of entities, on petgraph |
 //! | `mentions`, `first_seen` | what the mentions of one thing add up to |
 //! | `names`, `merge` | which names are one entity |
-//! | `vectors` | exact nearest neighbours |
-//! | `lexical`, `postings` | BM25 |
+//! | `vectors` | nearest neighbours |
+//! | `lexical`, `postings`, `variants` | BM25 |
 //! | `top` | the best k of many |
 //!
 //! Everything here is synchronous and knows no host, no model and no time. A change is prepared first,
@@ -23,6 +23,7 @@ mod merge;
 mod names;
 mod postings;
 mod top;
+mod variants;
 mod vectors;
 
 pub use graph::Graph;
@@ -35,4 +36,5 @@ pub use lexical::{Field, LexicalIndex};
 pub use merge::MergeRules;
 pub use names::entity_key;
 pub use top::Match;
-pub use vectors::VectorIndex;
+pub use variants::Matching;
+pub use vectors::{CompactIndex, VectorIndex};

@@ -94,7 +94,8 @@ fn push_pairs(start: usize, run: &str, terms: &mut Vec<Term>) {
     }
 }
 
-fn normalise(word: &str) -> String {
+/// Lower-cased and width-folded: a word as [`terms`] take it, before it is stemmed.
+pub fn normalise(word: &str) -> String {
     word.chars().map(fold_width).flat_map(char::to_lowercase).collect()
 }
 

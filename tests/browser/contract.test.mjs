@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { after, before, test } from "node:test";
 
 import { contract } from "../contract/contract.mjs";
+import { indexes } from "../contract/indexes.mjs";
 import { providers } from "../contract/providers.mjs";
 import { corpora } from "../support/corpora.mjs";
 import { launch } from "../support/browser.mjs";
@@ -32,7 +33,7 @@ after(async () => {
 });
 
 // The names are the same here; the cases themselves run in the page.
-for (const name of Object.keys({ ...contract({ indexedDB: true, corpora: documents }), ...providers({}) })) {
+for (const name of Object.keys({ ...contract({ indexedDB: true, corpora: documents }), ...providers({}), ...indexes({}) })) {
   test(name, async () => {
     const failure = await page.evaluate(async (name) => {
       try {

@@ -1,6 +1,7 @@
 import { after, before, test } from "node:test";
 
 import { contract } from "../contract/contract.mjs";
+import { indexes } from "../contract/indexes.mjs";
 import { providers } from "../contract/providers.mjs";
 import { corpora } from "../support/corpora.mjs";
 import { startOpenAIServer } from "../support/openai-server.mjs";
@@ -21,7 +22,7 @@ after(async () => {
 
 const documents = corpora();
 // The names are the same here; the cases themselves run in the worker.
-for (const name of Object.keys({ ...contract({ indexedDB: false, corpora: documents }), ...providers({}) })) {
+for (const name of Object.keys({ ...contract({ indexedDB: false, corpora: documents }), ...providers({}), ...indexes({}) })) {
   test(name, async () => {
     const body = JSON.stringify({ name, corpora: documents, url: models.url });
     const response = await worker.dispatchFetch("http://localhost/", { method: "POST", body });

@@ -2,6 +2,7 @@
 import table from "../../pkg/embedding.bin";
 import * as pkg from "../../pkg/workerd.js";
 import { contract } from "../contract/contract.mjs";
+import { indexes } from "../contract/indexes.mjs";
 import { providers } from "../contract/providers.mjs";
 
 const embedder = pkg.staticEmbedder(table);
@@ -11,7 +12,7 @@ export default {
   async fetch(request) {
     try {
       const { name, corpora, url } = await request.json();
-      const cases = { ...contract({ open, pkg, indexedDB: false, corpora }), ...providers({ open, pkg, url }) };
+      const cases = { ...contract({ open, pkg, indexedDB: false, corpora }), ...providers({ open, pkg, url }), ...indexes({ pkg }) };
       await cases[name]();
       return new Response("");
     } catch (error) {

@@ -24,6 +24,8 @@ pub(super) struct Excerpts {
     pub(super) indices: Indices,
     /// Slots whose places changed since the last refresh.
     touched: Vec<u32>,
+    /// What the entries hold on the heap, as of their last refresh.
+    held: usize,
 }
 
 pub(super) struct Entry {
@@ -31,6 +33,8 @@ pub(super) struct Entry {
     pub(super) places: Mentions<ExcerptPlace>,
     /// The home that the indices were filled from.
     indexed: Option<ExcerptPlace>,
+    /// Its part of [`Excerpts::held`].
+    held: usize,
 }
 
 impl Excerpts {
@@ -40,6 +44,7 @@ impl Excerpts {
             slots: HashMap::new(),
             indices: Indices::new(dimensions),
             touched: vec![],
+            held: 0,
         }
     }
 
@@ -48,7 +53,8 @@ impl Excerpts {
         let slot = match self.slots.get(id) {
             Some(&slot) => slot,
             None => {
-                let entry = Entry { id: id.clone(), places: Mentions::new(), indexed: None };
+                let entry =
+                    Entry { id: id.clone(), places: Mentions::new(), indexed: None, held: 0 };
                 let slot = self.entries.insert(entry) as u32;
                 self.slots.insert(id.clone(), slot);
                 slot
@@ -75,6 +81,9 @@ impl Excerpts {
     pub(super) fn refresh_next(&mut self) -> bool {
         let Some(slot) = self.touched.pop() else { return false };
         let entry = &mut self.entries[slot as usize];
+        self.held -= entry.held;
+        entry.held = entry.places.bytes();
+        self.held += entry.held;
         match entry.places.first().cloned() {
             Some(home) => {
                 let indexed = entry.indexed.replace(home.clone());
@@ -85,6 +94,7 @@ impl Excerpts {
             None => {
                 self.indices.remove(slot);
                 let entry = self.entries.remove(slot as usize);
+                self.held -= entry.held;
                 self.slots.remove(&entry.id);
             }
         }
@@ -129,9 +139,8 @@ impl Excerpts {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let places: usize = self.entries.iter().map(|(_, entry)| entry.places.bytes()).sum();
         let slots = self.slots.capacity() * size_of::<(Rc<str>, u32)>();
-        self.entries.capacity() * size_of::<Entry>() + places + slots + self.indices.bytes()
+        self.entries.capacity() * size_of::<Entry>() + self.held + slots + self.indices.bytes()
     }
 }
 

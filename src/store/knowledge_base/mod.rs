@@ -74,6 +74,8 @@ pub struct KnowledgeBase {
     excerpts: Excerpts,
     network: Network,
     keywords: FirstSeen<KeywordPlace>,
+    /// What the documents hold.
+    held: usize,
 }
 
 impl KnowledgeBase {
@@ -87,6 +89,7 @@ impl KnowledgeBase {
             excerpts: Excerpts::new(dimensions),
             network: Network::new(dimensions, MergeRules::new(resolve_entities)),
             keywords: FirstSeen::new(),
+            held: 0,
         }
     }
 

@@ -30,6 +30,8 @@ pub(super) struct Network {
     /// By the index of the edge.
     pub(super) relationships: Indices,
     touched: Touched,
+    /// What nodes and edges hold on the heap, as of their last refresh.
+    held: usize,
 }
 
 /// What changed since the last refresh.
@@ -44,16 +46,32 @@ pub(super) struct Entity {
     /// The ends of relationship mentions that name it.
     pub(super) ends: Mentions<EndPlace>,
     indexed: Indexed,
+    /// Its part of [`Network::held`].
+    held: u32,
 }
 
 pub(super) struct Relationship {
     pub(super) mentions: Mentions<RelationshipPlace>,
     indexed: Indexed,
+    /// Its part of [`Network::held`].
+    held: u32,
 }
 
 /// The texts that a thing is indexed by, so that only those which come and go are indexed, and not all
 /// descriptions of a thing again with each of its mentions.
 type Indexed = Box<[Rc<str>]>;
+
+impl Entity {
+    fn bytes(&self) -> usize {
+        self.mentions.bytes() + self.ends.bytes() + size_of_val(&*self.indexed)
+    }
+}
+
+impl Relationship {
+    fn bytes(&self) -> usize {
+        self.mentions.bytes() + size_of_val(&*self.indexed)
+    }
+}
 
 impl Network {
     pub(super) fn new(dimensions: usize, rules: MergeRules) -> Self {
@@ -64,6 +82,7 @@ impl Network {
             entities: Indices::new(dimensions),
             relationships: Indices::new(dimensions),
             touched: Touched::default(),
+            held: 0,
         }
     }
 
@@ -93,6 +112,7 @@ impl Network {
         let edge = self.graph.edge_or_insert(nodes[0], nodes[1], || Relationship {
             mentions: Mentions::new(),
             indexed: [].into(),
+            held: 0,
         });
         let mention = RelationshipPlace { place, swapped: ends.swapped() };
         self.graph.edge_weight_mut(edge).mentions.insert(mention);
@@ -135,21 +155,29 @@ impl Network {
     /// touched; whether there was one. Edges first: with its last edge a node may go too.
     pub(super) fn refresh_next(&mut self) -> bool {
         if let Some(edge) = self.touched.edges.pop() {
+            self.held -= self.graph.edge_weight(edge).held as usize;
             if self.graph.edge_weight(edge).mentions.is_empty() {
                 self.relationships.remove(edge.index() as u32);
                 self.graph.remove_edge(edge);
             } else {
                 self.index_relationship(edge);
+                let relationship = self.graph.edge_weight_mut(edge);
+                relationship.held = relationship.bytes() as u32;
+                self.held += relationship.held as usize;
             }
             return true;
         }
         let Some(node) = self.touched.nodes.pop() else { return false };
         let entity = self.graph.weight(node);
+        self.held -= entity.held as usize;
         if entity.mentions.is_empty() && entity.ends.is_empty() {
             self.entities.remove(node.index() as u32);
             self.graph.remove_node(node);
         } else {
             self.index_entity(node);
+            let entity = self.graph.weight_mut(node);
+            entity.held = entity.bytes() as u32;
+            self.held += entity.held as usize;
         }
         true
     }
@@ -214,19 +242,7 @@ impl Network {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let indexed = |texts: &Indexed| size_of_val(&**texts);
-        let nodes = self.graph.nodes().into_iter().map(|node| {
-            let entity = self.graph.weight(node);
-            entity.mentions.bytes() + entity.ends.bytes() + indexed(&entity.indexed)
-        });
-        let edges = self.graph.edges().into_iter().map(|edge| {
-            let relationship = self.graph.edge_weight(edge);
-            relationship.mentions.bytes() + indexed(&relationship.indexed)
-        });
-        nodes.chain(edges).sum::<usize>()
-            + self.graph.bytes()
-            + self.entities.bytes()
-            + self.relationships.bytes()
+        self.held + self.graph.bytes() + self.entities.bytes() + self.relationships.bytes()
     }
 
     fn node_or_insert(&mut self, key: &Rc<str>) -> NodeIndex {
@@ -234,6 +250,7 @@ impl Network {
             mentions: Mentions::new(),
             ends: Mentions::new(),
             indexed: [].into(),
+            held: 0,
         })
     }
 

@@ -154,10 +154,10 @@ impl KnowledgeBase {
         }
     }
 
-    /// An estimate of the bytes of memory held, contributions included. Goes through everything.
+    /// An estimate of the bytes of memory held, contributions included. Goes through every term, and
+    /// nothing else.
     pub fn bytes(&self) -> usize {
-        let documents: usize = self.documents.values().map(|document| document.bytes()).sum();
-        documents + self.excerpts.bytes() + self.network.bytes() + self.keywords.bytes()
+        self.held + self.excerpts.bytes() + self.network.bytes() + self.keywords.bytes()
     }
 
     fn admitted(&self, filter: &Filter) -> Admitted {

@@ -1,13 +1,19 @@
 use smolrag_kernels::dot;
 
-use super::top::{Match, TopK};
-use crate::record::UnitVector;
+use super::{
+    candidates,
+    codes::{Codes, shorten},
+    rows::Rows,
+};
+use crate::{
+    record::UnitVector,
+    store::top::{Match, TopK},
+};
 
-/// Components in one block of storage: 128 KiB. Growing by blocks never copies what is there, where
-/// one vector of everything would for a moment hold it twice, and wasm memory never shrinks.
-const BLOCK: usize = 1 << 16;
-
-/// Exact nearest neighbours by cosine, over the caller's numbers ("slots").
+/// Nearest neighbours by cosine, over the caller's numbers ("slots").
+///
+/// Few vectors are all compared. Of many, those are that one bit a component says are nearest; that
+/// misses about one in a thousand of the ten nearest.
 ///
 /// ```
 /// use smolrag::{record::UnitVector, store::VectorIndex};
@@ -20,12 +26,13 @@ const BLOCK: usize = 1 << 16;
 /// # Ok::<(), smolrag::record::Error>(())
 /// ```
 ///
-/// Invariant: the rows fill the blocks without a gap, in any order; `slots` and `rows` are inverse
-/// to each other. A zero vector has no row: it is similar to nothing and never found.
+/// Invariant: `slots` and `rows` are inverse to each other. A zero vector has no row: it is similar to
+/// nothing and never found. What a search gives depends on the vectors and their ids, neither on
+/// slots nor on rows.
 pub struct VectorIndex {
     dimensions: usize,
-    rows_per_block: usize,
-    blocks: Vec<Vec<i16>>,
+    vectors: Rows<i16>,
+    codes: Codes,
     /// The slot of each row.
     slots: Vec<u32>,
     /// The row of each slot, or [`NO_ROW`].
@@ -37,8 +44,13 @@ const NO_ROW: u32 = u32::MAX;
 impl VectorIndex {
     /// An empty index of vectors with so many components.
     pub fn new(dimensions: usize) -> Self {
-        let rows_per_block = (BLOCK / dimensions.max(1)).max(1);
-        VectorIndex { dimensions, rows_per_block, blocks: vec![], slots: vec![], rows: vec![] }
+        VectorIndex {
+            dimensions,
+            vectors: Rows::new(dimensions),
+            codes: Codes::new(dimensions),
+            slots: vec![],
+            rows: vec![],
+        }
     }
 
     /// Stores the vector under a slot, in place of what was there.
@@ -50,24 +62,32 @@ impl VectorIndex {
         if vector.is_zero() {
             return self.remove(slot);
         }
-        match self.row(slot) {
-            Some(row) => self.row_mut(row).copy_from_slice(vector.raw()),
-            None => self.push(slot, vector.raw()),
+        let row = self.row(slot);
+        self.codes.put(row, |to| shorten(vector.raw(), to));
+        match row {
+            Some(row) => self.vectors.get_mut(row).copy_from_slice(vector.raw()),
+            None => {
+                let row = self.slots.len();
+                self.vectors.push().copy_from_slice(vector.raw());
+                self.slots.push(slot);
+                if self.rows.len() <= slot as usize {
+                    self.rows.resize(slot as usize + 1, NO_ROW);
+                }
+                self.rows[slot as usize] = row as u32;
+            }
         }
     }
 
     /// Forgets what is stored under a slot, if anything. The last row moves into the gap.
     pub fn remove(&mut self, slot: u32) {
         let Some(row) = self.row(slot) else { return };
-        let last = self.slots.len() - 1;
-        if row != last {
-            let moved = self.row_at(last).to_vec();
-            self.row_mut(row).copy_from_slice(&moved);
-            self.rows[self.slots[last] as usize] = row as u32;
-        }
+        self.vectors.swap_remove(row);
+        self.codes.swap_remove(row);
         self.slots.swap_remove(row);
+        if let Some(&moved) = self.slots.get(row) {
+            self.rows[moved as usize] = row as u32;
+        }
         self.rows[slot as usize] = NO_ROW;
-        self.pop();
     }
 
     /// The `k` best by cosine, best first, ties by the smaller id. `admit` gives the id of a slot, or
@@ -88,13 +108,21 @@ impl VectorIndex {
             return vec![];
         }
         let mut top = TopK::new(k);
-        let mut slots = self.slots.iter();
-        for block in &self.blocks {
-            for (row, &slot) in block.chunks_exact(self.dimensions).zip(&mut slots) {
-                // It fits 32 bits: by Cauchy and Schwarz no partial sum of the products of two unit
-                // vectors exceeds the product of their lengths, 32767² and a little for rounding,
-                // half of `i32::MAX`.
-                top.offer(i64::from(dot(row, query.raw())), slot, &admit);
+        let mut offer = |vector: &[i16], slot: u32| {
+            // It fits 32 bits: by Cauchy and Schwarz no partial sum of the products of two unit
+            // vectors exceeds the product of their lengths, 32767² and a little for rounding,
+            // half of `i32::MAX`.
+            top.offer(i64::from(dot(vector, query.raw())), slot, &admit);
+        };
+        match candidates(k, self.len()) {
+            None => {
+                let all = self.vectors.iter().zip(&self.slots);
+                all.for_each(|(vector, &slot)| offer(vector, slot));
+            }
+            Some(wanted) => {
+                let admitted = |row: usize| admit(self.slots[row]).is_some();
+                let near = self.codes.nearest(query, wanted, &admitted);
+                near.into_iter().for_each(|row| offer(self.vectors.get(row), self.slots[row]));
             }
         }
         let one = f64::from(UnitVector::ONE) * f64::from(UnitVector::ONE);
@@ -104,7 +132,7 @@ impl VectorIndex {
 
     /// The components stored under a slot; `None` for a zero vector too.
     pub fn get(&self, slot: u32) -> Option<&[i16]> {
-        self.row(slot).map(|row| self.row_at(row))
+        self.row(slot).map(|row| self.vectors.get(row))
     }
 
     /// How many vectors can be found.
@@ -119,46 +147,12 @@ impl VectorIndex {
 
     /// Bytes of memory held.
     pub fn bytes(&self) -> usize {
-        let components: usize = self.blocks.iter().map(Vec::capacity).sum();
-        2 * components + 4 * (self.slots.capacity() + self.rows.capacity())
+        let maps = 4 * (self.slots.capacity() + self.rows.capacity());
+        self.vectors.bytes() + self.codes.bytes() + maps
     }
 
     fn row(&self, slot: u32) -> Option<usize> {
         self.rows.get(slot as usize).filter(|&&row| row != NO_ROW).map(|&row| row as usize)
-    }
-
-    fn row_at(&self, row: usize) -> &[i16] {
-        let start = row % self.rows_per_block * self.dimensions;
-        &self.blocks[row / self.rows_per_block][start..start + self.dimensions]
-    }
-
-    fn row_mut(&mut self, row: usize) -> &mut [i16] {
-        let start = row % self.rows_per_block * self.dimensions;
-        &mut self.blocks[row / self.rows_per_block][start..start + self.dimensions]
-    }
-
-    fn push(&mut self, slot: u32, components: &[i16]) {
-        let row = self.slots.len();
-        if row.is_multiple_of(self.rows_per_block) {
-            // The first block grows as it is filled, so that a small index stays small.
-            let rows = if row == 0 { 0 } else { self.rows_per_block };
-            self.blocks.push(Vec::with_capacity(rows * self.dimensions));
-        }
-        self.blocks[row / self.rows_per_block].extend_from_slice(components);
-        self.slots.push(slot);
-        if self.rows.len() <= slot as usize {
-            self.rows.resize(slot as usize + 1, NO_ROW);
-        }
-        self.rows[slot as usize] = row as u32;
-    }
-
-    fn pop(&mut self) {
-        if let Some(block) = self.blocks.last_mut() {
-            block.truncate(block.len() - self.dimensions);
-            if block.is_empty() {
-                self.blocks.pop();
-            }
-        }
     }
 }
 
@@ -232,7 +226,7 @@ mod tests {
         ) {
             let as_unit = |v: &[i8]| unit(&v.iter().map(|&x| f32::from(x)).collect::<Vec<_>>());
             // Two rows a block, so that rows move between blocks.
-            let mut index = VectorIndex { rows_per_block: 2, ..VectorIndex::new(3) };
+            let mut index = VectorIndex { vectors: Rows::in_blocks_of(2, 3), ..VectorIndex::new(3) };
             let mut plain = BTreeMap::new();
             for (slot, vector, keep) in &steps {
                 let vector = as_unit(vector);

@@ -1,0 +1,94 @@
+//! One-bit codes of 32 vectors side by side, compared with a query that keeps its magnitudes.
+//!
+//! Four components, one bit each, name one of 16 sums of the query's four components, which stand in a
+//! register: one instruction looks up sixteen vectors. Sums are held in 5 bits, so that eight of them
+//! add up in a byte. F. André, A.-M. Kermarrec, N. Le Scouarnec, "Cache locality is not enough:
+//! High-Performance Nearest Neighbor Search with Product Quantization Fast Scan", VLDB 2015.
+
+use crate::lanes::Lanes;
+
+/// Vectors in a block.
+pub const ROWS: usize = 32;
+
+/// The most that one of the sums counts: eight add up to less than 256.
+const MOST: i32 = 31;
+
+/// The signs of four components of 32 vectors: in byte `i` those of vector `i` in the low bits, of vector
+/// `i + 16` in the high ones, a bit set for what is negative.
+pub type Group = [u8; 16];
+
+/// Writes the signs of a vector's components into its place in a block, as many groups as it has fours of
+/// components.
+pub fn write<L: Lanes>(block: &mut [Group], row: usize, vector: &[[i16; 8]]) {
+    let (byte, shift) = (row % 16, row / 16 * 4);
+    let keep = !(15 << shift);
+    for (two, eight) in block.as_chunks_mut::<2>().0.iter_mut().zip(vector) {
+        let signs = L::words(eight).negative();
+        two[0][byte] = (two[0][byte] & keep) | ((signs & 15) << shift);
+        two[1][byte] = (two[1][byte] & keep) | ((signs >> 4) << shift);
+    }
+}
+
+/// Copies a code within a block or from another.
+pub fn copy(from: &[Group], row: usize, to: &mut [Group], at: usize) {
+    let (byte, shift) = (row % 16, row / 16 * 4);
+    let (to_byte, to_shift) = (at % 16, at / 16 * 4);
+    let keep = !(15 << to_shift);
+    for (from, to) in from.iter().zip(to) {
+        to[to_byte] = (to[to_byte] & keep) | ((from[byte] >> shift & 15) << to_shift);
+    }
+}
+
+/// What each combination of signs of each four components is worth for a query, from 0 on.
+#[inline(never)]
+pub fn table(query: &[[i16; 8]]) -> Vec<Group> {
+    let (fours, _) = query.as_flattened().as_chunks::<4>();
+    let size = |four: &[i16; 4]| -> i32 { four.iter().map(|&c| i32::from(c).abs()).sum() };
+    let largest = fours.iter().map(size).max().unwrap_or(0).max(1);
+    let worth = |four: &[i16; 4]| {
+        std::array::from_fn(|signs| {
+            let signed = |i: usize| i32::from(four[i]) * if signs >> i & 1 == 1 { -1 } else { 1 };
+            let sum: i32 = size(four) + (0..4).map(signed).sum::<i32>();
+            ((sum * MOST + largest) / (2 * largest)) as u8
+        })
+    };
+    fours.iter().map(worth).collect()
+}
+
+/// The most that a vector can be worth by a table of so many groups.
+pub const fn most(groups: usize) -> usize {
+    groups * MOST as usize
+}
+
+/// What each vector of a block is worth, and a bit for each that is worth `least` or more; without such a
+/// bit the worths are left out.
+#[inline(always)]
+pub fn scan<L: Lanes>(block: &[Group], table: &[Group], least: u16) -> ([u16; ROWS], u32) {
+    let (nibble, byte) = (L::splat(0x0f0f), L::splat(0x00ff));
+    // Of the first sixteen vectors those at even places, those at odd ones, then of the others.
+    let mut sums = [L::splat(0); 4];
+    for (codes, worths) in block.as_chunks::<8>().0.iter().zip(table.as_chunks::<8>().0) {
+        let (mut low, mut high) = (L::splat(0), L::splat(0));
+        for (codes, worths) in codes.iter().zip(worths) {
+            let (codes, worths) = (L::bytes(codes), L::bytes(worths));
+            low = low.add_bytes(worths.pick(codes.and(nibble)));
+            high = high.add_bytes(worths.pick(codes.shift_right(4).and(nibble)));
+        }
+        sums[0] = sums[0].add(low.and(byte));
+        sums[1] = sums[1].add(low.shift_right(8));
+        sums[2] = sums[2].add(high.and(byte));
+        sums[3] = sums[3].add(high.shift_right(8));
+    }
+    let bits = sums.map(|sum| sum.reaches(L::splat(least as i16)));
+    let (mut worths, mut found) = ([0; ROWS], 0);
+    if bits != [0; 4] {
+        for (part, (sum, bits)) in sums.into_iter().zip(bits).enumerate() {
+            for (lane, word) in sum.to_words().into_iter().enumerate() {
+                let row = part / 2 * 16 + 2 * lane + part % 2;
+                worths[row] = word as u16;
+                found |= u32::from(bits >> lane & 1) << row;
+            }
+        }
+    }
+    (worths, found)
+}

@@ -1,0 +1,86 @@
+//! Vectors as numbers of 12 bits: eight in one place, which suffice to choose by, the other four in
+//! another, for the last word.
+
+use crate::lanes::Lanes;
+
+/// The largest number of 12 bits: what the largest component becomes.
+pub const MOST: i16 = 2047;
+
+/// Adding and taking it away rounds to a whole number, ties to even, in a way that compiles to SIMD.
+const ROUND: f32 = 12_582_912.0;
+
+/// Rounds components times `scale`, which must leave them below 2²² and fit 16 bits.
+#[inline(never)]
+pub fn round(values: &[f32], scale: f32, to: &mut [i16]) {
+    for (to, &value) in to.iter_mut().zip(values) {
+        *to = (value * scale + ROUND).to_bits().wrapping_sub(ROUND.to_bits()) as i16;
+    }
+}
+
+/// The size of the largest component; infinite or NaN if one is.
+#[inline(never)]
+pub fn largest(values: &[f32]) -> f32 {
+    // Sizes are in the order of their bits.
+    let bits = values.iter().fold(0, |most, value| (value.to_bits() & 0x7fff_ffff).max(most));
+    f32::from_bits(bits)
+}
+
+/// The sum of the squares of numbers of 12 bits.
+#[inline(never)]
+pub fn squares(numbers: &[i16]) -> i64 {
+    // Of so many the sum fits 32 bits.
+    numbers.chunks(256).map(|part| i64::from(crate::dot(part, part))).sum()
+}
+
+/// Splits numbers of 12 bits into their upper eight and their lower four bits.
+#[inline(never)]
+pub fn split(numbers: &[i16], upper: &mut [u8], lower: &mut [u8]) {
+    for (upper, &number) in upper.iter_mut().zip(numbers) {
+        *upper = (number >> 4) as u8;
+    }
+    let (chunks, rest) = numbers.as_chunks::<32>();
+    let (whole, tail) = lower.split_at_mut(16 * chunks.len());
+    for (lower, chunk) in whole.as_chunks_mut::<16>().0.iter_mut().zip(chunks) {
+        for (i, lower) in lower.iter_mut().enumerate() {
+            *lower = (chunk[i] & 15) as u8 | ((chunk[i + 16] & 15) as u8) << 4;
+        }
+    }
+    for (lower, two) in tail.iter_mut().zip(rest.chunks(2)) {
+        let second = two.get(1).map_or(0, |second| second & 15);
+        *lower = (two[0] & 15) as u8 | (second as u8) << 4;
+    }
+}
+
+/// The dot product of the upper bits with a query of length 32,767.
+#[inline(always)]
+pub fn dot_upper<L: Lanes>(upper: &[u8], query: &[i16]) -> i32 {
+    let (sixteens, tail) = upper.as_chunks::<16>();
+    let (words, _) = query.as_chunks::<8>();
+    let mut sum = L::splat(0);
+    for (bytes, two) in sixteens.iter().zip(words.as_chunks::<2>().0) {
+        sum = sum.add_longs(L::bytes(bytes).dot_bytes(L::words(&two[0]), L::words(&two[1])));
+    }
+    let query = &query[16 * sixteens.len()..];
+    let tail = tail.iter().zip(query).map(|(&byte, &q)| i32::from(byte as i8) * i32::from(q));
+    sum.sum_longs().wrapping_add(tail.sum::<i32>())
+}
+
+/// The dot product of the lower bits with a query of length 32,767.
+#[inline(always)]
+pub fn dot_lower<L: Lanes>(lower: &[u8], query: &[i16]) -> i32 {
+    let (chunks, rest) = query.as_chunks::<32>();
+    let (whole, tail) = lower.split_at(16 * chunks.len());
+    let nibble = L::splat(0x0f0f);
+    let mut sum = L::splat(0);
+    for (bytes, chunk) in whole.as_chunks::<16>().0.iter().zip(chunks) {
+        let (bytes, words) = (L::bytes(bytes), chunk.as_chunks::<8>().0);
+        let [a, b, c, d] = [0, 1, 2, 3].map(|i| L::words(&words[i]));
+        sum = sum.add_longs(bytes.and(nibble).dot_bytes(a, b));
+        sum = sum.add_longs(bytes.shift_right(4).and(nibble).dot_bytes(c, d));
+    }
+    let tail = tail.iter().zip(rest.chunks(2)).map(|(&byte, two)| {
+        let first = i32::from(byte & 15) * i32::from(two[0]);
+        first + two.get(1).map_or(0, |&second| i32::from(byte >> 4) * i32::from(second))
+    });
+    sum.sum_longs().wrapping_add(tail.sum::<i32>())
+}

@@ -1,0 +1,162 @@
+//! The coarse stage of a search: a bit a component.
+
+use smolrag_kernels::{
+    codes::{self, Group, ROWS},
+    native, rotate,
+};
+
+use super::rows::Rows;
+use crate::record::UnitVector;
+
+/// Numbers in the form in which they are rotated: eights of components.
+pub(super) type Eights = Vec<[i16; 8]>;
+
+/// The signs of each vector's components after one fixed rotation, which spreads what the components
+/// say evenly over all of them. A code is a function of its vector alone.
+///
+/// J. Gao and C. Long, "RaBitQ: Quantizing High-Dimensional Vectors with a Theoretical Error Bound for
+/// Approximate Nearest Neighbor Search", SIGMOD 2024.
+pub(super) struct Codes {
+    signs: Vec<[[i16; 8]; 2]>,
+    blocks: Rows<Group>,
+    len: usize,
+    /// What vectors are rotated in.
+    scratch: Eights,
+}
+
+impl Codes {
+    pub(super) fn new(dimensions: usize) -> Self {
+        let eights = 4 * dimensions.div_ceil(32).max(1);
+        Codes {
+            signs: signs(eights),
+            blocks: Rows::new(2 * eights),
+            len: 0,
+            scratch: vec![[0; 8]; eights],
+        }
+    }
+
+    /// Takes the next row, or with `row` replaces one. `components` gives each as a part of
+    /// [`rotate::LENGTH`].
+    pub(super) fn put(&mut self, row: Option<usize>, fill: impl FnOnce(&mut [i16])) {
+        let row = row.unwrap_or(self.len);
+        if row == self.len {
+            if row.is_multiple_of(ROWS) {
+                self.blocks.push();
+            }
+            self.len += 1;
+        }
+        self.scratch.fill([0; 8]);
+        fill(self.scratch.as_flattened_mut());
+        native::rotate(&mut self.scratch, &self.signs);
+        native::write(self.blocks.get_mut(row / ROWS), row % ROWS, &self.scratch);
+    }
+
+    /// Moves the last row into the place of another.
+    pub(super) fn swap_remove(&mut self, row: usize) {
+        self.len -= 1;
+        if row != self.len {
+            let last = self.blocks.get(self.len / ROWS).to_vec();
+            codes::copy(&last, self.len % ROWS, self.blocks.get_mut(row / ROWS), row % ROWS);
+        }
+        if self.len.is_multiple_of(ROWS) {
+            self.blocks.pop();
+        }
+    }
+
+    /// The rows whose codes are most like the query, ascending: `wanted` of those admitted, and whatever
+    /// is as like as the last of them, so that which they are depends on no order.
+    pub(super) fn nearest(
+        &self,
+        query: &UnitVector,
+        wanted: usize,
+        admit: &dyn Fn(usize) -> bool,
+    ) -> Vec<usize> {
+        let mut rotated = vec![[0; 8]; self.signs.len()];
+        shorten(query.raw(), rotated.as_flattened_mut());
+        native::rotate(&mut rotated, &self.signs);
+        let table = codes::table(&rotated);
+        let mut best = Best::new(wanted, codes::most(table.len()));
+        for (block, groups) in self.blocks.iter().enumerate() {
+            let (worths, mut left) = native::scan(groups, &table, best.least);
+            while left != 0 {
+                let place = left.trailing_zeros() as usize;
+                left &= left - 1;
+                let row = block * ROWS + place;
+                if row < self.len && worths[place] >= best.least && admit(row) {
+                    best.take(worths[place], row);
+                }
+            }
+        }
+        best.into_rows()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.blocks.bytes() + size_of_val(&self.signs[..]) + size_of_val(&self.scratch[..])
+    }
+}
+
+/// The best of what it is given, counted by worth: what is worth little enough to be counted is cheaper
+/// to count than to sort.
+struct Best {
+    wanted: usize,
+    /// What is worth less is not among the best.
+    least: u16,
+    /// How many of each worth were taken.
+    counts: Vec<u32>,
+    /// How many of those taken are worth `least` or more.
+    reach: usize,
+    taken: Vec<(u16, u32)>,
+    /// How many may be taken before those that are no longer among the best are dropped.
+    room: usize,
+}
+
+impl Best {
+    fn new(wanted: usize, most: usize) -> Self {
+        let room = 8 * wanted + 1024;
+        Best { wanted, least: 0, counts: vec![0; most + 1], reach: 0, taken: vec![], room }
+    }
+
+    fn take(&mut self, worth: u16, row: usize) {
+        if self.taken.len() >= self.room {
+            self.taken.retain(|&(worth, _)| worth >= self.least);
+            self.room = self.room.max(2 * self.taken.len());
+        }
+        self.taken.push((worth, row as u32));
+        self.counts[usize::from(worth)] += 1;
+        self.reach += 1;
+        loop {
+            let worst = self.counts[usize::from(self.least)] as usize;
+            if self.reach - worst < self.wanted || worst == self.reach {
+                break;
+            }
+            self.reach -= worst;
+            self.least += 1;
+        }
+    }
+
+    fn into_rows(self) -> Vec<usize> {
+        let best = self.taken.into_iter().filter(|&(worth, _)| worth >= self.least);
+        best.map(|(_, row)| row as usize).collect()
+    }
+}
+
+/// What is flipped before each half of the rotation: 0 for no component, −1 for one that is negated.
+/// The same in every index and for ever: codes are compared across them in tests, and nowhere kept.
+fn signs(eights: usize) -> Vec<[[i16; 8]; 2]> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut sign = || {
+        // xorshift64*, S. Vigna, 2016.
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        -((state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 63) as i16)
+    };
+    (0..eights).map(|_| [(); 2].map(|()| [(); 8].map(|()| sign()))).collect()
+}
+
+/// Components of a vector of length 32,767 as parts of [`rotate::LENGTH`].
+pub(super) fn shorten(unit: &[i16], to: &mut [i16]) {
+    for (to, &component) in to.iter_mut().zip(unit) {
+        *to = ((i32::from(component) * i32::from(rotate::LENGTH)) >> 15) as i16;
+    }
+}

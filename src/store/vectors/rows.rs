@@ -1,0 +1,77 @@
+//! Rows of numbers, all of one width.
+
+/// Bytes in one block of storage. Growing by blocks never copies what is there, where one vector of
+/// everything would for a moment hold it twice, and wasm memory never shrinks.
+const BLOCK: usize = 1 << 15;
+
+/// Invariant: the rows fill the blocks without a gap.
+pub(super) struct Rows<T> {
+    width: usize,
+    per_block: usize,
+    blocks: Vec<Vec<T>>,
+    len: usize,
+}
+
+impl<T: Copy + Default> Rows<T> {
+    pub(super) fn new(width: usize) -> Self {
+        Rows::in_blocks_of((BLOCK / size_of::<T>() / width.max(1)).max(1), width)
+    }
+
+    pub(super) fn in_blocks_of(per_block: usize, width: usize) -> Self {
+        Rows { width, per_block, blocks: vec![], len: 0 }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn get(&self, row: usize) -> &[T] {
+        let start = row % self.per_block * self.width;
+        &self.blocks[row / self.per_block][start..start + self.width]
+    }
+
+    pub(super) fn get_mut(&mut self, row: usize) -> &mut [T] {
+        let start = row % self.per_block * self.width;
+        &mut self.blocks[row / self.per_block][start..start + self.width]
+    }
+
+    /// A new last row. What stands in it is left over.
+    pub(super) fn push(&mut self) -> &mut [T] {
+        let (block, row) = (self.len / self.per_block, self.len % self.per_block);
+        if block == self.blocks.len() {
+            // The first block grows as it is filled, so that few rows take little.
+            let rows = if block == 0 { 1 } else { self.per_block };
+            self.blocks.push(vec![T::default(); rows * self.width]);
+        } else if self.blocks[block].len() == row * self.width {
+            let rows = (2 * row).min(self.per_block);
+            self.blocks[block].resize(rows * self.width, T::default());
+        }
+        self.len += 1;
+        self.get_mut(self.len - 1)
+    }
+
+    /// Drops the last row.
+    pub(super) fn pop(&mut self) {
+        self.len -= 1;
+        self.blocks.truncate(self.len.div_ceil(self.per_block));
+    }
+
+    /// Moves the last row into the place of another.
+    pub(super) fn swap_remove(&mut self, row: usize) {
+        let last = self.len - 1;
+        if row != last {
+            let moved = self.get(last).to_vec();
+            self.get_mut(row).copy_from_slice(&moved);
+        }
+        self.pop();
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[T]> {
+        let rows = self.blocks.iter().flat_map(|block| block.chunks_exact(self.width));
+        rows.take(self.len)
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.blocks.iter().map(|block| block.capacity() * size_of::<T>()).sum()
+    }
+}
