@@ -73,7 +73,7 @@ pub struct FoundEntity {
     pub rank: usize,
     /// By fused ranks: compares within this result only.
     pub score: f64,
-    /// The ids of the excerpts it was read from.
+    /// The ids of the first excerpts it was read from.
     pub excerpts: Vec<Rc<str>>,
 }
 
@@ -94,7 +94,7 @@ pub struct FoundRelationship {
     pub rank: usize,
     /// By fused ranks: compares within this result only.
     pub score: f64,
-    /// The ids of the excerpts it was read from.
+    /// The ids of the first excerpts it was read from.
     pub excerpts: Vec<Rc<str>>,
 }
 
