@@ -1,5 +1,5 @@
 # The two commands are `make demo` and `make test`. Each installs what it needs and says so.
-.PHONY: demo worker test package eval bench bench-exchange bench-calls kill ready lint format clean bench-open tabs
+.PHONY: demo worker test package eval bench bench-exchange bench-calls kill ready lint format clean bench-open tabs bench-modes bench-peers
 env := tools/env
 
 demo: ## build everything and serve the web application on localhost
@@ -39,6 +39,14 @@ bench-calls: package ## measure concurrent calls in Chromium, on the page and in
 kill: package ## kill each host 200 times while it writes, and look at what is there
 	tools/setup test
 	KILLS=200 $(env) node --test tests/kill/
+
+bench-modes: package ## measure the five modes and ingest with models that answer at once
+	$(env) node benches/modes.mjs
+
+bench-peers: package ## measure other packages beside ours, in Node and Chromium; HOSTS, SETS and PEERS choose
+	tools/setup test
+	cd benches/peers && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	$(env) node benches/peers/run.mjs $(if $(HOSTS),--hosts "$(HOSTS)") $(if $(SETS),--sets "$(SETS)") $(if $(PEERS),--peers "$(PEERS)")
 
 ready: format lint test ## before a commit
 

@@ -5,12 +5,13 @@
 // (hit@k), the mean reciprocal rank, and the share whose passage is in the answer. A question counts if its passage
 // stands in the documents. Texts are compared without markdown and white space.
 //
-// Usage: node tools/eval.mjs [--json] [folder with questions.json and documents/ …]
+// Two sets of questions: those of the shared folder, which share words with their passages, and paraphrased ones, which avoid them.
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { SmolRag } from "../pkg/node.js";
+import { paraphrased } from "./paraphrased.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const shared = process.env.SMOLRAG_SHARED ?? join(root, "../shared");
@@ -25,10 +26,11 @@ function load(folder) {
   const documents = readdirSync(join(folder, "smolrag-docs")).filter((name) => name.endsWith(".md")).sort()
     .map((source) => ({ source, text: readFileSync(join(folder, "smolrag-docs", source), "utf8") }));
   const corpus = documents.map(({ text }) => plain(text)).join(" ");
-  const questions = JSON.parse(readFileSync(join(folder, "questions.json"), "utf8"))
+  const answerable = (questions) => questions
     .map(({ query, pull_quote }) => ({ query, passage: plain(pull_quote) }))
     .filter(({ passage }) => corpus.includes(passage));
-  return { documents, questions };
+  const given = JSON.parse(readFileSync(join(folder, "questions.json"), "utf8"));
+  return { documents, sets: { "questions": answerable(given), "paraphrased questions": answerable(paraphrased) } };
 }
 
 async function evaluate(rag, questions, mode) {
@@ -63,16 +65,18 @@ if (!existsSync(folder)) {
   console.log(`eval: there is no ${folder}; set SMOLRAG_SHARED to a folder with data/questions.json and data/smolrag-docs`);
   process.exit(0);
 }
-const { documents, questions } = load(folder);
+const { documents, sets } = load(folder);
 for (const embedder of [undefined, "none"]) {
   const excerpts = JSON.parse(process.env.EXCERPTS ?? "{}");
   const rag = await SmolRag.open({ storage: "memory", excerpts, ...(embedder && { embedder }) });
   await rag.ingest(documents);
   const { excerpts: count, entities, relationships } = rag.stats();
-  console.log(`\n${documents.length} documents, ${count} excerpts, ${entities} entities, ${relationships} relationships; `
-    + `${questions.length} questions; ${embedder ? "no embedder" : "built-in embedder"}; shares in %`);
-  const rows = [];
-  for (const mode of modes) rows.push(await evaluate(rag, questions, mode));
-  console.table(Object.fromEntries(rows.map(({ mode, ...row }) => [mode, row])));
+  console.log(`\n${documents.length} documents, ${count} excerpts, ${entities} entities, ${relationships} relationships; ${embedder ? "no embedder" : "built-in embedder"}`);
+  for (const [name, questions] of Object.entries(sets)) {
+    console.log(`${questions.length} ${name}; shares in %`);
+    const rows = [];
+    for (const mode of modes) rows.push(await evaluate(rag, questions, mode));
+    console.table(Object.fromEntries(rows.map(({ mode, ...row }) => [mode, row])));
+  }
   await rag.close();
 }

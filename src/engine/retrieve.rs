@@ -101,7 +101,7 @@ pub struct FoundEntity {
     pub rank: usize,
     /// By fused ranks: compares within this result only.
     pub score: f64,
-    /// The ids of the excerpts it was read from.
+    /// The ids of the first excerpts it was read from.
     pub excerpts: Vec<Rc<str>>,
 }
 
@@ -122,7 +122,7 @@ pub struct FoundRelationship {
     pub rank: usize,
     /// By fused ranks: compares within this result only.
     pub score: f64,
-    /// The ids of the excerpts it was read from.
+    /// The ids of the first excerpts it was read from.
     pub excerpts: Vec<Rc<str>>,
 }
 
@@ -275,7 +275,7 @@ const WIDER: usize = 4;
 const AT_LEAST: usize = 20;
 
 /// Tokens of the line breaks and marks around an item.
-const FRAME: usize = 6;
+pub(super) const FRAME: usize = 6;
 
 /// How many items, each by its texts, the budget holds, up to the first that it does not.
 async fn fitting(counter: &Counter, max_tokens: usize, items: Vec<Vec<Rc<str>>>) -> Result<usize> {

@@ -11,6 +11,8 @@
 
 use std::rc::Rc;
 
+use hashbrown::HashMap;
+
 use super::{
     fusion::fuse,
     retrieve::{Found, FoundEntity, FoundExcerpt, FoundRelationship, RetrieveOptions},
@@ -25,6 +27,8 @@ use crate::{
 
 /// The most entities or relationships that keywords find.
 const MOST: usize = 25;
+/// The most excerpts named for an entity or a relationship.
+const EXCERPTS: usize = 20;
 /// Tokens of the relationships around entities.
 const AROUND_TOKENS: usize = 1000;
 /// What is less similar by vector is not found by it.
@@ -158,16 +162,19 @@ impl<'a> Search<'a> {
                 best.1 = best.1.max(score);
             }
         }
-        let mut found: Vec<_> = found
+        // With what they are sorted by: both are sums.
+        let mut sums: Vec<_> = found
             .into_values()
             .filter(|(relationship, _)| self.admits(relationship.places()))
+            .map(|found| (found.0.degree(), found.0.weight(), found))
             .collect();
-        sort_by(&mut found, |(a, _), (b, _)| {
-            b.degree().cmp(&a.degree()).then(b.weight().total_cmp(&a.weight()))
-        });
+        sort_by(&mut sums, |a, b| b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)));
+        let mut found: Vec<_> = sums.into_iter().map(|(.., found)| found).collect();
         let mut left = AROUND_TOKENS.min(self.options.max_tokens);
         found.retain(|&(relationship, score)| {
-            spend(&mut left, relationship_tokens(&self.relationship(relationship, score)))
+            // What it takes at least is known without reading what is said of it.
+            least_tokens(relationship, &self.options.filter) <= left
+                && spend(&mut left, relationship_tokens(&self.relationship(relationship, score)))
         });
         found
     }
@@ -209,29 +216,23 @@ impl<'a> Search<'a> {
     /// The excerpts that mention what was found, those that mention the most of it first. What is
     /// mentioned everywhere says little about any one excerpt.
     fn excerpts_of(&self, graph: &Neighbourhood<'a>) -> Vec<Rc<str>> {
-        let mut scores: OrderedMap<Rc<str>, f64> = OrderedMap::new();
+        let mut scores: HashMap<&'a Rc<str>, f64> = HashMap::new();
         let mut add = |places: Vec<PlaceRef<'a>>, score: f64| {
             let share = score / (places.len() as f64).sqrt();
             for place in places {
-                *scores.get_or_default(place.excerpt().id.clone()) += share;
+                *scores.entry(&place.excerpt().id).or_insert(0.0) += share;
             }
         };
-        match self.options.mode {
-            Mode::GlobalKg => {}
-            _ => graph
-                .entities
-                .iter()
-                .for_each(|&(entity, score)| add(self.admitted(entity.places()), score)),
+        let mode = self.options.mode;
+        for &(entity, score) in graph.entities.iter().filter(|_| mode != Mode::GlobalKg) {
+            add(self.admitted(entity.places()), score);
         }
-        match self.options.mode {
-            Mode::LocalKg => {}
-            _ => graph.relationships.iter().for_each(|&(relationship, score)| {
-                add(self.admitted(relationship.places()), score)
-            }),
+        for &(relationship, score) in graph.relationships.iter().filter(|_| mode != Mode::LocalKg) {
+            add(self.admitted(relationship.places()), score);
         }
         let mut ranked: Vec<_> = scores.into_iter().collect();
-        sort_by(&mut ranked, |(_, a), (_, b)| b.total_cmp(a));
-        ranked.into_iter().map(|(id, _)| id).collect()
+        sort_by(&mut ranked, |(one, a), (other, b)| b.total_cmp(a).then_with(|| one.cmp(other)));
+        ranked.into_iter().map(|(id, _)| id.clone()).collect()
     }
 
     fn admitted(&self, places: impl Iterator<Item = PlaceRef<'a>>) -> Vec<PlaceRef<'a>> {
@@ -286,10 +287,14 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// The first [`EXCERPTS`] of them: what is in every document would take longer to hand over than to find.
     fn excerpt_ids(&self, places: impl Iterator<Item = PlaceRef<'a>>) -> Vec<Rc<str>> {
         let mut ids: Vec<Rc<str>> = Vec::new();
-        for place in self.admitted(places) {
+        for place in places.filter(|place| admits(&self.options.filter, *place)) {
             let id = &place.excerpt().id;
+            if ids.len() == EXCERPTS {
+                break;
+            }
             if !ids.contains(id) {
                 ids.push(id.clone());
             }
@@ -343,7 +348,14 @@ fn spend(left: &mut usize, tokens: usize) -> bool {
     enough
 }
 
+/// What a relationship costs at least: a token for each end, and its first description where no filter
+/// may leave it out.
+fn least_tokens(relationship: RelationshipRef<'_>, filter: &Filter) -> usize {
+    let descriptions = if filter.is_empty() { relationship.descriptions() } else { vec![] };
+    FRAME + 2 + descriptions.first().map_or(0, |text| estimate_tokens(text))
+}
+
 /// Tokens of a relationship, estimated: there may be thousands around an entity.
 fn relationship_tokens(relationship: &FoundRelationship) -> usize {
-    relationship.shown().iter().map(|text| estimate_tokens(text)).sum()
+    FRAME + relationship.shown().iter().map(|text| estimate_tokens(text)).sum::<usize>()
 }

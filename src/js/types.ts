@@ -308,7 +308,7 @@ export interface FoundEntity {
   /** Its degree: how many entities it is related to. */
   rank: number;
   score: number;
-  /** Ids of the excerpts it was read from. */
+  /** Ids of the first twenty excerpts it was read from. */
   excerpts: string[];
 }
 
@@ -321,7 +321,7 @@ export interface FoundRelationship {
   /** The sum of the degrees of its ends. */
   rank: number;
   score: number;
-  /** Ids of the excerpts it was read from. */
+  /** Ids of the first twenty excerpts it was read from. */
   excerpts: string[];
 }
 
