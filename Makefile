@@ -1,5 +1,5 @@
 # The two commands are `make demo` and `make test`. Each installs what it needs and says so.
-.PHONY: demo worker test package eval bench bench-calls bench-modes bench-peers kill ready lint format clean
+.PHONY: demo worker test package eval bench bench-calls bench-modes bench-peers bench-open kill tabs ready lint format clean
 env := tools/env
 
 demo: ## build everything and serve the web application on localhost
@@ -31,6 +31,14 @@ bench: ## measure the core's speed (Criterion)
 bench-calls: package ## measure concurrent calls in Chromium, on the page and in a worker
 	tools/setup test
 	$(env) node benches/calls.mjs
+
+bench-open: package ## measure opening 1,000 and 10,000 documents in Chromium against reading their bytes
+	tools/setup test
+	$(env) node benches/open.mjs
+
+tabs: package ## four tabs at once in each browser engine, 20 times
+	tools/setup test
+	SEEDS=20 $(env) node --test tests/engines/tabs.test.mjs
 
 kill: package ## kill each host 200 times while it writes, and look at what is there
 	tools/setup test

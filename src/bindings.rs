@@ -15,8 +15,11 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::{
-    engine::{Engine, IngestProgress, Notice, Signal, StreamPart},
-    host::{arguments, changes_from, error_to_js, rows_to_js, signal_from, table_from, to_js},
+    engine::{Engine, Notice, OpenProgress, Signal, StreamPart},
+    host::{
+        Durability, arguments, changes_from, error_to_js, rows_to_js, signal_from, table_from,
+        to_js,
+    },
     port::{Epoch, Storage},
     record::{Error, Result},
 };
@@ -61,8 +64,9 @@ impl Core {
     pub fn open(options: JsValue, emit: Function) -> Promise {
         let opened = async move {
             let listener = Rc::new(move |notice| tell(&emit, &notice));
+            let opening = progress::<OpenProgress>(&options)?;
             let (ports, options) = arguments::open_options(&options, listener).await?;
-            Ok(Core(Engine::open(ports, options).await?).into())
+            Ok(Core(Engine::open_telling(ports, options, opening).await?).into())
         };
         settling(opened.boxed_local())
     }
@@ -165,6 +169,30 @@ impl Core {
         promise(async move { engine.unmerge(arguments::text("into", &into)?).await })
     }
 
+    /// See `SmolRag.refresh`.
+    pub fn refresh(&self) -> Promise {
+        let engine = self.0.clone();
+        promise(async move { engine.refresh().await })
+    }
+
+    /// See `SmolRag.repair`.
+    pub fn repair(&self, options: JsValue) -> Promise {
+        let engine = self.0.clone();
+        cancellable(&options, |signal| {
+            let progress = progress(&options);
+            async move { engine.repair(signal, progress?).await }
+        })
+    }
+
+    /// See `SmolRag.reembed`.
+    pub fn reembed(&self, embedder: JsValue, options: JsValue) -> Promise {
+        let engine = self.0.clone();
+        cancellable(&options, |signal| {
+            let (embedder, progress) = (arguments::embedder(&embedder), progress(&options));
+            async move { engine.reembed(embedder?, signal, progress?).await }
+        })
+    }
+
     /// See `SmolRag.stats`.
     pub fn stats(&self) -> std::result::Result<JsValue, JsValue> {
         to_js(&self.0.stats()).map_err(|error| error_to_js(&error))
@@ -210,7 +238,9 @@ pub struct Rows(Rc<dyn Storage>);
 impl Rows {
     /// Opens `"indexeddb"` or a `StorageAdapter` for a name; resolves to `Rows`.
     pub fn open(name: String, storage: JsValue) -> Promise {
-        let opened = async move { Ok(Rows(arguments::storage(&name, &storage).await?).into()) };
+        let opened = async move {
+            Ok(Rows(arguments::storage(&name, &storage, Durability::Strict).await?).into())
+        };
         settling(opened.boxed_local())
     }
 
@@ -245,7 +275,7 @@ fn tell(emit: &Function, notice: &Notice) {
     }
 }
 
-fn progress(options: &JsValue) -> Result<Rc<dyn Fn(IngestProgress)>> {
+fn progress<T: Serialize + 'static>(options: &JsValue) -> Result<Rc<dyn Fn(T)>> {
     let callback = arguments::property(options, "onProgress");
     if callback.is_undefined() {
         return Ok(Rc::new(|_| ()));

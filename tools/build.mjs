@@ -31,16 +31,16 @@ function compileCore() {
 }
 
 // The generated module holds one instance of the wasm. As a function, it gives each instance bindings of its own, and
-// lets src/js/instance.ts stand between the two by giving it another `WebAssembly`, signals and timers that it can end, and
-// the host's way to slice work.
+// lets src/js/instance.ts stand between the two by giving it another `WebAssembly`, signals and timers that it can end,
+// the host's way to slice work, and who closes databases.
 function bindingsAsFunction(path) {
   const text = readFileSync(`${path}.js`, "utf8");
   const names = [...text.matchAll(/^export class (\w+)/gm)].map(([, name]) => name).concat("initSync");
   const body = text.replace(/^export (?=class|function)/gm, "").replace(/^export \{ initSync, .*\};$/m, `return { ${names.join(", ")} };`);
   if (/^(import|export)\b|import\.meta/m.test(body)) throw new Error(`${path}.js is not in the form that is expected of wasm-bindgen`);
-  writeFileSync(`${path}.js`, `export function instantiate(WebAssembly, CallController, setTimeout, clearTimeout, yieldToHost) {\n${body}}\n`);
+  writeFileSync(`${path}.js`, `export function instantiate(WebAssembly, CallController, setTimeout, clearTimeout, yieldToHost, databaseOpened, databaseClosed) {\n${body}}\n`);
   const types = names.map((name) => `  ${name}: typeof ${name};\n`).join("");
-  appendFileSync(`${path}.d.ts`, `\nexport interface Bindings {\n${types}}\nexport function instantiate(WebAssembly: object, CallController: unknown, setTimeout: unknown, clearTimeout: unknown, yieldToHost: () => Promise<void>): Bindings;\n`);
+  appendFileSync(`${path}.d.ts`, `\nexport interface Bindings {\n${types}}\nexport function instantiate(WebAssembly: object, CallController: unknown, setTimeout: unknown, clearTimeout: unknown, yieldToHost: () => Promise<void>, databaseOpened: (database: IDBDatabase) => void, databaseClosed: (database: IDBDatabase) => void): Bindings;\n`);
 }
 
 function completeManifest() {

@@ -140,8 +140,10 @@ impl Engine {
         let source: Rc<str> = source.into();
         let unit = self.0.queue.write([source.clone()], &signal)?.only().await?;
         let _turn = unit.commit_turn().await?;
-        self.commit(|knowledge| {
-            Ok(knowledge.document(&source).map(|_| Prepared::Remove { source: source.clone() }))
+        self.commit(&|knowledge| {
+            let known = knowledge.document(&source).is_some()
+                || self.0.stored.borrow().damaged.contains_key(&source);
+            Ok(known.then(|| Prepared::Remove { source: source.clone() }))
         })
         .await
     }
@@ -152,7 +154,7 @@ impl Engine {
         check_name("into", &into)?;
         let unit = self.0.queue.write_all(&Signal::default())?.only().await?;
         let _turn = unit.commit_turn().await?;
-        self.commit(|knowledge| {
+        self.commit(&|knowledge| {
             let mut rules = knowledge.rules().clone();
             rules.merge(&names, &into)?;
             Ok((rules != *knowledge.rules()).then_some(Prepared::Rules(rules)))
@@ -166,7 +168,7 @@ impl Engine {
         check_name("into", &into)?;
         let unit = self.0.queue.write_all(&Signal::default())?.only().await?;
         let _turn = unit.commit_turn().await?;
-        self.commit(|knowledge| {
+        self.commit(&|knowledge| {
             let mut rules = knowledge.rules().clone();
             Ok(rules.unmerge(&into).then_some(Prepared::Rules(rules)))
         })

@@ -24,6 +24,16 @@ impl Key {
         }
         Key(digest.finalize().into())
     }
+
+    /// The md5 itself.
+    pub fn bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// The key that [`bytes`](Key::bytes) gave.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Key(bytes)
+    }
 }
 
 /// How much room a value takes.

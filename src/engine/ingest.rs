@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{
     instance::{Engine, Meter},
     limits::Caller,
+    paid::Paid,
     persist::Prepared,
     queue::Unit,
     signal::{Signal, within},
@@ -233,19 +234,21 @@ impl Ingest<'_> {
         if stored.as_deref() == Some(&*revision) {
             return Ok(Outcome::Unchanged);
         }
-        let pacer = &self.engine.0.pacer;
+        let (pacer, kept) = (&self.engine.0.pacer, self.engine.0.options.keep_text);
+        let paid = self.signal.guard(self.engine.recall(&document.source)).await?;
         let think = async {
-            let contribution = self.think(document, revision).await?;
+            let contribution = self.think(document, revision, &paid).await?;
             pacer.pause().await;
-            let dimensions = self.engine.0.version.dimensions;
-            let prepared = Prepared::put(contribution, &document.text, dimensions)?;
+            let dimensions = self.engine.0.version.dimensions();
+            let prepared = Prepared::put(contribution, &document.text, kept, dimensions)?;
             pacer.pause().await;
             Ok(prepared)
         };
-        let prepared = self.signal.guard(think).await?;
+        let prepared = self.engine.keeping(&paid, self.signal.guard(think)).await?;
+        let prepared = prepared.without(paid.kept());
         self.report(document, Stage::Commit, 0, 1);
         let turn = unit.commit_turn().await?;
-        self.engine.commit(|_| Ok(Some(prepared.clone()))).await?;
+        self.engine.commit(&|_| Ok(Some(prepared.clone()))).await?;
         drop(turn);
         pacer.pause().await;
         self.report(document, Stage::Commit, 1, 1);
@@ -259,11 +262,19 @@ impl Ingest<'_> {
         let ExcerptOptions { size, overlap, strategy } = self.engine.0.options.excerpts;
         let excerpts = format!("{size} {overlap} {}", strategy as u8);
         let text = document.text.as_bytes();
-        revision(&[text, reader.as_bytes(), excerpts.as_bytes(), &metadata]).into()
+        let parts = [text, reader.as_bytes(), excerpts.as_bytes(), &metadata, b"text not kept"];
+        // One that has its text is read anew where it must not have it, and the other way round.
+        let parts = if self.engine.0.options.keep_text { &parts[..4] } else { &parts };
+        revision(parts).into()
     }
 
     /// Splits, reads and embeds; changes nothing.
-    async fn think(&self, document: &DocumentInput, revision: Rc<str>) -> Result<Contribution> {
+    async fn think(
+        &self,
+        document: &DocumentInput,
+        revision: Rc<str>,
+        paid: &Paid,
+    ) -> Result<Contribution> {
         let Engine(inner) = self.engine;
         let spans = match &inner.ports.splitter {
             Some(splitter) => {
@@ -284,18 +295,19 @@ impl Ingest<'_> {
         self.report(document, Stage::Excerpts, spans.len(), spans.len());
         inner.pacer.pause().await;
 
-        let reading = self.read(document, &spans).await?;
+        let reading = self.read(document, &spans, paid).await?;
         let mut contribution = assemble(document, revision, &spans, reading, &inner.pacer).await;
         let texts = embedded_texts(&contribution);
         let total = texts.len();
         self.report(document, Stage::Embedding, 0, total);
-        let vectors = self.engine.embed(self.caller, texts).await?;
+        let embedder = self.engine.embedder();
+        let vectors = self.engine.embed_by(embedder.as_deref(), self.caller, texts, paid).await?;
         self.report(document, Stage::Embedding, total, total);
-        place_vectors(&mut contribution, vectors);
+        contribution.vectors_mut().zip(vectors).for_each(|(place, vector)| *place = vector);
         Ok(contribution)
     }
 
-    async fn read(&self, document: &DocumentInput, spans: &[Span]) -> Result<Reading> {
+    async fn read(&self, document: &DocumentInput, spans: &[Span], paid: &Paid) -> Result<Reading> {
         let (progress, source) = (self.progress.clone(), document.source.clone());
         let told = move |done, total| {
             progress(IngestProgress { source: source.clone(), stage: Stage::Reading, done, total });
@@ -311,7 +323,7 @@ impl Ingest<'_> {
             text: document.text.clone(),
             excerpts: spans.iter().map(excerpt).collect(),
         };
-        self.engine.reader(self.caller, &Meter::default()).read(text, Rc::new(told)).await
+        self.engine.reader(self.caller, &Meter::noting(paid)).read(text, Rc::new(told)).await
     }
 
     fn report(&self, document: &DocumentInput, stage: Stage, done: usize, total: usize) {
@@ -379,8 +391,8 @@ fn add_excerpt(contribution: &mut Contribution, text: &str, span: &Span, read: E
     ));
 }
 
-/// What is embedded, in the order in which [`place_vectors`] takes the vectors.
-fn embedded_texts(contribution: &Contribution) -> Vec<String> {
+/// What is embedded, in the order of [`Contribution::vectors`].
+pub(super) fn embedded_texts(contribution: &Contribution) -> Vec<String> {
     let excerpts = contribution.excerpts.iter().map(|excerpt| {
         let path = excerpt.headings.join(" > ");
         let summary = if *excerpt.summary == *path { "" } else { &*excerpt.summary };
@@ -397,11 +409,4 @@ fn embedded_texts(contribution: &Contribution) -> Vec<String> {
         )
     });
     excerpts.chain(entities).chain(relationships).collect()
-}
-
-fn place_vectors(contribution: &mut Contribution, vectors: Vec<UnitVector>) {
-    let places = (contribution.excerpts.iter_mut().map(|excerpt| &mut excerpt.vector))
-        .chain(contribution.entities.iter_mut().map(|mention| &mut mention.vector))
-        .chain(contribution.relationships.iter_mut().map(|mention| &mut mention.vector));
-    places.zip(vectors).for_each(|(place, vector)| *place = vector);
 }

@@ -1,6 +1,9 @@
 //! One open knowledge base: its stores, its models, its queue.
 
-use std::{cell::Cell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 use futures::{future::LocalBoxFuture, stream::LocalBoxStream};
 
@@ -9,8 +12,11 @@ use serde::Serialize;
 use super::{
     cache::{Cache, CacheLimits, CacheStats},
     limits::{CallGate, Caller, GateLimits},
+    load::Opening,
     models::{CallLimits, LimitedEmbeddingModel, LimitedLanguageModel},
+    paid::Paid,
     queue::{Queue, QueueLimits, QueueStats},
+    schema::{Damage, Stored},
     signal::Signal,
     storage::BoundedStorage,
     version::Version,
@@ -93,6 +99,8 @@ pub struct Options {
     pub document_bytes: usize,
     /// Whether names that differ only in form are one entity.
     pub resolve_entities: bool,
+    /// Whether the text of each document is kept with it; else only its excerpts are.
+    pub keep_text: bool,
     /// What a language model is told.
     pub prompts: prompt::Options,
 }
@@ -109,6 +117,7 @@ impl Default for Options {
             cache: CacheLimits { entries: 10_000, bytes: 64 << 20 },
             document_bytes: 8 << 20,
             resolve_entities: true,
+            keep_text: true,
             prompts: prompt::Options::default(),
         }
     }
@@ -144,10 +153,13 @@ pub(super) struct Inner {
     pub options: Options,
     pub queue: Queue,
     pub version: Version,
-    /// The epoch that `version` stands at.
+    /// What else is known of the storage.
+    pub stored: RefCell<Stored>,
+    /// The epoch that both stand at.
     pub epoch: Cell<Epoch>,
-    completions: Rc<CallLimits<Rc<str>>>,
-    embeddings: Rc<CallLimits<Rc<[f32]>>>,
+    pub embedder: RefCell<Option<Rc<Embedder>>>,
+    pub completions: Rc<CallLimits<Rc<str>>>,
+    pub embeddings: Rc<CallLimits<Rc<[f32]>>>,
     /// Slices the work of all calls.
     pub pacer: Pacer,
     extractive: Rc<dyn Reader>,
@@ -157,7 +169,7 @@ pub(super) struct Inner {
 }
 
 /// Counts, as they are now.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Stats {
     /// Commits that the storage has seen.
     pub epoch: Epoch,
@@ -170,6 +182,8 @@ pub struct Stats {
     pub cache: Caches,
     /// Calls.
     pub queue: QueueStats,
+    /// Records that cannot be read and are set aside; see [`Engine::repair`].
+    pub damaged: Vec<Damage>,
 }
 
 /// What each cache holds and has seen.
@@ -183,8 +197,18 @@ pub struct Caches {
 
 impl Engine {
     /// Opens the knowledge base that the storage holds.
-    pub async fn open(mut ports: Ports, options: Options) -> Result<Engine> {
+    pub async fn open(ports: Ports, options: Options) -> Result<Engine> {
+        Self::open_telling(ports, options, Rc::new(|_| ())).await
+    }
+
+    /// Like [`open`](Engine::open), and tells how far it is.
+    pub async fn open_telling(
+        mut ports: Ports,
+        options: Options,
+        opening: Opening,
+    ) -> Result<Engine> {
         options.excerpts.check()?;
+        let embedder = ports.embedder.take();
         let forced = Signal::default();
         ports.storage = Rc::new(BoundedStorage {
             inner: ports.storage,
@@ -192,7 +216,7 @@ impl Engine {
             timeout: options.storage_timeout,
             forced: forced.clone(),
         });
-        let dimensions = ports.embedder.as_ref().map_or(0, |embedder| embedder.dimensions());
+        let dimensions = embedder.as_ref().map_or(0, |embedder| embedder.dimensions());
         let knowledge = KnowledgeBase::new(KnowledgeBaseOptions {
             dimensions,
             resolve_entities: options.resolve_entities,
@@ -211,7 +235,7 @@ impl Engine {
             timeout: options.model_timeout,
         });
         let pacer = Pacer::new(ports.clock.clone());
-        let table = match &ports.embedder {
+        let table = match &embedder {
             Some(Embedder::BuiltIn(table)) => Some(table.clone()),
             _ => None,
         };
@@ -219,7 +243,9 @@ impl Engine {
         let engine = Engine(Rc::new(Inner {
             queue: Queue::new(options.queue),
             version: Version::new(knowledge),
+            stored: RefCell::default(),
             epoch: Cell::new(0),
+            embedder: RefCell::new(embedder.map(Rc::new)),
             completions,
             embeddings,
             pacer,
@@ -229,7 +255,11 @@ impl Engine {
             ports,
             options,
         }));
-        engine.load().await?;
+        if let Err(error) = engine.load(opening).await {
+            // Nobody will hold the instance that could close it.
+            let _ = engine.0.ports.storage.close().await;
+            return Err(error);
+        }
         Ok(engine)
     }
 
@@ -245,6 +275,7 @@ impl Engine {
                 embeddings: self.0.embeddings.cache.stats(),
             },
             queue: self.0.queue.stats(),
+            damaged: self.0.stored.borrow().damaged.values().cloned().collect(),
         }
     }
 
@@ -290,13 +321,20 @@ impl Engine {
         }
     }
 
+    /// Who embeds, if anybody does.
+    pub(super) fn embedder(&self) -> Option<Rc<Embedder>> {
+        self.0.embedder.borrow().clone()
+    }
+
     /// The vectors of texts, zero vectors if nobody embeds.
-    pub(super) async fn embed(
+    pub(super) async fn embed_by(
         &self,
+        embedder: Option<&Embedder>,
         caller: Caller,
         texts: Vec<String>,
+        paid: &Paid,
     ) -> Result<Vec<UnitVector>> {
-        match &self.0.ports.embedder {
+        match embedder {
             None => Ok(vec![UnitVector::zero(0); texts.len()]),
             Some(Embedder::BuiltIn(table)) => {
                 let mut vectors = Vec::with_capacity(texts.len());
@@ -307,8 +345,11 @@ impl Engine {
                 Ok(vectors)
             }
             Some(Embedder::Model(model)) => {
-                let limited =
-                    LimitedEmbeddingModel::new(model.clone(), self.0.embeddings.clone(), caller);
+                let limited = LimitedEmbeddingModel::new(
+                    paid.noting(model.clone()),
+                    self.0.embeddings.clone(),
+                    caller,
+                );
                 let vectors = limited.embed(texts).await?;
                 vectors.iter().map(|vector| UnitVector::from_f32(vector)).collect()
             }
@@ -318,7 +359,7 @@ impl Engine {
     /// How much a ranking by vectors counts against the lexical one, which counts 1. The built-in
     /// table knows words but not their order: weighed equally it makes rankings worse.
     pub(super) fn vector_weight(&self) -> f64 {
-        match &self.0.ports.embedder {
+        match self.embedder().as_deref() {
             None => 0.0,
             Some(Embedder::BuiltIn(_)) => 1.0 / 3.0,
             Some(Embedder::Model(_)) => 1.0,
@@ -341,15 +382,24 @@ impl Engine {
 
 /// Counts the calls that reach the language model, those of the cache left out.
 #[derive(Clone, Default)]
-pub(super) struct Meter(Rc<Cell<usize>>);
+pub(super) struct Meter {
+    calls: Rc<Cell<usize>>,
+    /// Where what they answer is noted.
+    paid: Paid,
+}
 
 impl Meter {
+    /// A meter that notes the answers, too.
+    pub fn noting(paid: &Paid) -> Self {
+        Meter { paid: paid.clone(), ..Meter::default() }
+    }
+
     pub fn calls(&self) -> usize {
-        self.0.get()
+        self.calls.get()
     }
 
     fn count(&self) {
-        self.0.set(self.0.get() + 1);
+        self.calls.set(self.calls.get() + 1);
     }
 }
 
@@ -365,7 +415,7 @@ impl LanguageModel for Metered {
 
     fn complete(&self, request: Completion) -> LocalBoxFuture<'static, Result<String>> {
         self.meter.count();
-        self.inner.complete(request)
+        self.meter.paid.completion(&*self.inner, request)
     }
 
     fn stream(&self, request: Completion) -> LocalBoxStream<'static, Result<String>> {

@@ -10,7 +10,11 @@
 //! | `cache.rs` | answers already paid for, and those on their way |
 //! | `models.rs` | a model behind its limits and its cache |
 //! | `instance.rs` | one open knowledge base: stores, models, queue |
-//! | `persist.rs` | how it stands in its storage, and how a change reaches both |
+//! | `schema.rs` | what is stored: tables, keys, small records |
+//! | `persist.rs` | how a change reaches the storage and the knowledge base |
+//! | `load.rs` | how an instance comes to hold what its storage holds, and follows it |
+//! | `paid.rs` | answers of models that outlive a failed ingest |
+//! | `repair.rs`, `reembed.rs` | damaged records; another embedding model |
 //! | `ingest.rs` | documents in: split, read, embed, commit |
 //! | `retrieve.rs`, `search.rs`, `fusion.rs` | what bears on a question, in five modes |
 //! | `answer.rs` | answers with the passages they cite |
@@ -26,11 +30,16 @@ mod fusion;
 mod ingest;
 mod instance;
 mod limits;
+mod load;
 mod models;
+mod paid;
 mod persist;
 mod queue;
+mod reembed;
+mod repair;
 mod retrieve;
 mod schedule;
+mod schema;
 mod search;
 mod signal;
 mod storage;
@@ -46,10 +55,13 @@ pub use fusion::fuse;
 pub use ingest::{DocumentInput, Failure, IngestProgress, IngestReport, Stage};
 pub use instance::{Caches, Embedder, Engine, Notice, Options, Ports, Splitter, Stats};
 pub use limits::{Acquire, CallGate, Caller, GateLimits, Permit, Semaphore};
+pub use load::{OpenProgress, Opening};
 pub use models::{CallLimits, LimitedEmbeddingModel, LimitedLanguageModel};
 pub use queue::{Commit, Counts, Queue, QueueLimits, QueueStats, Reading, Unit, Writes};
+pub use repair::RepairReport;
 pub use retrieve::{
     Found, FoundEntity, FoundExcerpt, FoundRelationship, RetrieveOptions, Retrieved,
 };
 pub use schedule::PASSING;
+pub use schema::Damage;
 pub use signal::{Event, Signal, Wait, within};

@@ -47,6 +47,19 @@ impl<V: Clone + Weigh + 'static> CallLimits<V> {
     }
 }
 
+/// What an answer is kept under.
+pub(super) fn completion_key(id: &str, request: &Completion) -> Key {
+    match &request.system {
+        Some(system) => Key::of(&[id, "completion", &request.prompt, system]),
+        None => Key::of(&[id, "completion", &request.prompt]),
+    }
+}
+
+/// What a vector is kept under.
+pub(super) fn embedding_key(id: &str, text: &str) -> Key {
+    Key::of(&[id, "embedding", text])
+}
+
 /// A language model behind its limits: cached, single flight, gated, timed.
 #[derive(Clone)]
 pub struct LimitedLanguageModel {
@@ -66,10 +79,7 @@ impl LimitedLanguageModel {
     }
 
     fn key(&self, request: &Completion) -> Key {
-        match &request.system {
-            Some(system) => Key::of(&[self.inner.id(), "completion", &request.prompt, system]),
-            None => Key::of(&[self.inner.id(), "completion", &request.prompt]),
-        }
+        completion_key(self.inner.id(), request)
     }
 
     async fn ask(self, request: Completion) -> Result<Rc<str>> {
@@ -234,7 +244,7 @@ impl EmbeddingModel for LimitedEmbeddingModel {
             let mut numbers = OrderedMap::new();
             let mut places = Vec::with_capacity(texts.len());
             for text in texts {
-                let key = Key::of(&[model.inner.id(), "embedding", &text]);
+                let key = embedding_key(model.inner.id(), &text);
                 places.push(*numbers.get_or_insert_with(key, || {
                     unique.push((key, text));
                     unique.len() - 1

@@ -1,106 +1,69 @@
-//! How the knowledge base stands in its storage, and how a change reaches both.
-//!
-//! | table | key | record |
-//! |---|---|---|
-//! | `documents` | [`document_key`] | a document: what was read from it, its text, its vectors |
-//! | `changes` | epoch, 20 digits | what the commit of that epoch changed |
-//! | `meta` | `model` | the embedding model that all vectors are by |
-//! | `meta` | `rules` | which names the user has merged |
+//! How a change reaches the storage and the knowledge base.
 //!
 //! A commit is one transaction that fails if somebody else has committed since: the instance then
-//! follows what they changed, and tries again.
+//! follows what they changed ([`load`](super::load)), and tries again.
 
 use std::rc::Rc;
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     instance::{Engine, Notice},
-    version::Version,
+    schema::{
+        CHANGES, Changed, DAMAGED, Damage, KEPT_CHANGES, META, MODEL, Model, PAID, PAID_FOR, RULES,
+        StoredRules, document_key, epoch_key, put,
+    },
 };
 use crate::{
-    order::OrderedSet,
-    port::{Changes, Epoch, Table},
+    port::{Changes, Epoch},
     record::{
         Code, Contribution, Error, Result,
-        codec::{decode, decode_document, decode_text, encode, encode_document},
+        codec::{decode_source, encode, encode_document, encode_with},
     },
     store::{Change, Checked, KnowledgeBase, MergeRules},
 };
 
-const DOCUMENTS: Table = "documents";
-const CHANGES: Table = "changes";
-const META: Table = "meta";
-const MODEL: &str = "model";
-const RULES: &str = "rules";
-
-/// Rows of one read.
-const PAGE: usize = 64;
-/// Epochs whose changes are kept. An instance further behind reads everything anew.
-const KEPT_CHANGES: Epoch = 1024;
 /// Commits by others that one commit gives way to before it fails.
 const ATTEMPTS: usize = 64;
-
-/// What a commit wrote or deleted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Changed {
-    documents: Vec<Rc<str>>,
-    rules: bool,
-}
-
-/// Merge rules as they are stored: targets with the names merged into them.
-type StoredRules = Vec<(Rc<str>, Vec<Rc<str>>)>;
-
-/// The embedding model of a knowledge base; the empty id stands for none.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Model {
-    id: String,
-    dimensions: usize,
-}
 
 /// A change as it is prepared: what to write, and what to apply once it is written.
 #[derive(Clone)]
 pub(super) enum Prepared {
-    /// A document, new or again.
-    Put { contribution: Checked, record: Rc<[u8]> },
+    /// A document, new or again; and the keys of the paid answers that it needs no longer.
+    Put { contribution: Checked, record: Rc<[u8]>, paid: Rc<[String]> },
     /// No such document any more.
     Remove { source: Rc<str> },
     /// Which names are one entity.
     Rules(MergeRules),
+    /// Rows that are no part of the knowledge base, with flags of [`Changed`].
+    Rows { rows: Rc<Changes>, flags: u8 },
 }
 
 impl Prepared {
-    pub fn put(contribution: Contribution, text: &str, dimensions: usize) -> Result<Self> {
-        let record = encode_document(&contribution, text).into();
-        Ok(Prepared::Put { contribution: Checked::new(Rc::new(contribution), dimensions)?, record })
+    /// `kept` says whether the text is to be kept with its document.
+    pub fn put(
+        contribution: Contribution,
+        text: &str,
+        kept: bool,
+        dimensions: usize,
+    ) -> Result<Self> {
+        let record = encode_document(&contribution, text, kept).into();
+        let contribution = Checked::new(Rc::new(contribution), dimensions)?;
+        Ok(Prepared::Put { contribution, record, paid: [].into() })
     }
 
-    fn write(&self, rows: &mut Changes, changed: &mut Changed) {
-        match self {
-            Prepared::Put { contribution, record } => {
-                rows.puts.push((DOCUMENTS, document_key(&contribution.source), record.to_vec()));
-                changed.documents.push(contribution.source.clone());
-            }
-            Prepared::Remove { source } => {
-                rows.deletes.push((DOCUMENTS, document_key(source)));
-                changed.documents.push(source.clone());
-            }
-            Prepared::Rules(rules) => {
-                let stored: StoredRules = rules
-                    .iter()
-                    .map(|(into, names)| (into.clone(), names.cloned().collect()))
-                    .collect();
-                rows.puts.push((META, RULES.into(), encode(&stored)));
-                changed.rules = true;
-            }
+    /// The same, and those paid answers are no longer needed.
+    pub fn without(mut self, answers: Rc<[String]>) -> Self {
+        if let Prepared::Put { paid, .. } = &mut self {
+            *paid = answers;
         }
+        self
     }
 
-    fn into_change(self) -> Change {
+    fn into_change(self) -> Option<Change> {
         match self {
-            Prepared::Put { contribution, .. } => Change::Put(contribution),
-            Prepared::Remove { source } => Change::Remove(source),
-            Prepared::Rules(rules) => Change::Rules(rules),
+            Prepared::Put { contribution, .. } => Some(Change::Put(contribution)),
+            Prepared::Remove { source } => Some(Change::Remove(source)),
+            Prepared::Rules(rules) => Some(Change::Rules(rules)),
+            Prepared::Rows { .. } => None,
         }
     }
 
@@ -108,70 +71,40 @@ impl Prepared {
         match self {
             Prepared::Put { contribution, .. } => Some(contribution.source.clone()),
             Prepared::Remove { source } => Some(source.clone()),
-            Prepared::Rules(_) => None,
+            Prepared::Rules(_) | Prepared::Rows { .. } => None,
         }
     }
 }
 
-/// The key of a document: behind its source itself and before any other key, since sources hold no
-/// control character. So the one row of a source is the first one after it.
-fn document_key(source: &str) -> String {
-    format!("{source}\u{1}")
-}
-
-fn source_of(key: &str) -> &str {
-    key.strip_suffix('\u{1}').unwrap_or(key)
-}
-
-fn epoch_key(epoch: Epoch) -> String {
-    format!("{epoch:020}")
-}
+/// Of one type, so that committing is compiled once.
+type Prepare<'a> = &'a dyn Fn(&KnowledgeBase) -> Result<Option<Prepared>>;
 
 impl Engine {
-    /// Reads everything. Whatever others commit meanwhile is followed at the end.
-    pub(super) async fn load(&self) -> Result<()> {
-        let storage = &self.0.ports.storage;
-        let epoch = storage.epoch().await?;
-        self.check_model().await?;
-        let mut after = None;
-        loop {
-            let rows = storage.read(DOCUMENTS, after.take(), PAGE).await?;
-            for (key, record) in &rows {
-                self.0.pacer.pause().await;
-                self.apply_document(source_of(key), Some(record)).await?;
-            }
-            match rows.into_iter().nth(PAGE - 1) {
-                Some((key, _)) => after = Some(key),
-                None => break,
-            }
-        }
-        self.apply_rules().await?;
-        self.0.epoch.set(epoch);
-        self.follow().await
+    /// Commits rows that are no part of the knowledge base, with flags of [`Changed`].
+    pub(super) async fn commit_rows(&self, rows: Changes, flags: u8) -> Result<()> {
+        let rows = Rc::new(rows);
+        self.commit(&|_| Ok(Some(Prepared::Rows { rows: rows.clone(), flags }))).await.map(|_| ())
     }
 
     /// Writes a change and applies it. Called while holding the turn to commit, and run to its end.
     ///
     /// `prepare` says what to change, from the version that the commit builds on: it is asked again
     /// whenever others have committed first. `None` is nothing to do. Returns whether there was.
-    pub(super) async fn commit(
-        &self,
-        prepare: impl Fn(&KnowledgeBase) -> Result<Option<Prepared>>,
-    ) -> Result<bool> {
+    pub(super) async fn commit(&self, prepare: Prepare<'_>) -> Result<bool> {
         for _ in 0..ATTEMPTS {
-            let prepared = self.0.version.read(&prepare).await?;
+            let prepared = self.0.version.read(prepare).await?;
             let Some(prepared) = prepared else { return Ok(false) };
-            let epoch = self.0.epoch.get();
-            match self.0.ports.storage.commit(epoch, self.rows(&prepared, epoch + 1)).await {
+            match self.write(&prepared).await {
                 Ok(next) => {
-                    let source = prepared.source();
-                    self.0.version.apply(prepared.into_change(), &self.0.pacer).await;
-                    self.0.epoch.set(next);
-                    (self.0.ports.listener)(Notice::Commit { epoch: next, source });
+                    self.applied(prepared, next).await;
                     return Ok(true);
                 }
                 Err(error) if error.code == Code::StorageConflict => self.follow().await?,
-                Err(error) => return Err(error),
+                Err(error) => {
+                    // It may have been written all the same. If this fails too, the next commit finds out.
+                    let _ = self.follow().await;
+                    return Err(error);
+                }
             }
         }
         Err(Error::new(
@@ -182,122 +115,138 @@ impl Engine {
         ))
     }
 
-    fn rows(&self, prepared: &Prepared, next: Epoch) -> Changes {
-        let (mut rows, mut changed) = (Changes::default(), Changed::default());
-        prepared.write(&mut rows, &mut changed);
-        rows.puts.push((CHANGES, epoch_key(next), encode(&changed)));
-        if next > KEPT_CHANGES {
-            rows.deletes.push((CHANGES, epoch_key(next - KEPT_CHANGES)));
+    async fn applied(&self, prepared: Prepared, next: Epoch) {
+        let source = prepared.source();
+        if let Some(source) = &source {
+            let mut stored = self.0.stored.borrow_mut();
+            stored.damaged.remove(source);
+            stored.paid_for.retain(|kept| kept != source);
         }
-        if next == 1 {
-            rows.puts.push((META, MODEL.into(), encode(&self.model())));
+        let change = prepared.into_change();
+        let told = change.is_some();
+        if let Some(change) = change {
+            self.0.version.apply(vec![change], &self.0.pacer).await;
         }
-        rows
+        self.0.epoch.set(next);
+        if told {
+            (self.0.ports.listener)(Notice::Commit { epoch: next, source });
+        }
     }
 
-    /// Applies what others have committed since this instance's epoch.
-    pub(super) async fn follow(&self) -> Result<()> {
-        let storage = &self.0.ports.storage;
-        loop {
-            let epoch = self.0.epoch.get();
-            let rows = storage.read(CHANGES, Some(epoch_key(epoch)), PAGE).await?;
-            let Some((first, _)) = rows.first() else { return Ok(()) };
-            if *first != epoch_key(epoch + 1) {
-                return Err(Error::new(
-                    Code::StorageConflict,
-                    "this instance is too far behind the others on its storage; close it and open it again",
-                ));
+    /// The transaction of a change, on the version at hand.
+    async fn write(&self, prepared: &Prepared) -> Result<Epoch> {
+        let epoch = self.0.epoch.get();
+        let (mut rows, mut changed) = (Changes::default(), Changed::default());
+        let source = prepared.source();
+        let look = |knowledge: &KnowledgeBase| {
+            let known = source.as_deref().and_then(|source| knowledge.document(source));
+            (knowledge.counts().documents, known.is_some())
+        };
+        let (mut total, known) = self.0.version.read(look).await;
+        if let Some(source) = source {
+            match prepared {
+                Prepared::Remove { .. } => total -= usize::from(known),
+                _ => total += usize::from(!known),
             }
-            if epoch == 0 {
-                self.check_model().await?;
-            }
-            let last = epoch + rows.len() as Epoch;
-            let mut changed = Changed::default();
-            for (key, record) in &rows {
-                let Changed { documents, rules } =
-                    decode(&format!("changes of epoch {key}"), record)?;
-                changed.documents.extend(documents);
-                changed.rules |= rules;
-            }
-            for source in OrderedSet::from_iter(changed.documents).into_items() {
-                self.0.pacer.pause().await;
-                self.apply_document(&source, self.row(&source).await?.as_deref()).await?;
-            }
-            if changed.rules {
-                self.apply_rules().await?;
-            }
-            self.0.epoch.set(last);
-            (self.0.ports.listener)(Notice::RemoteCommit { epoch: last });
+            changed.documents.push(source);
         }
+        match prepared {
+            Prepared::Put { contribution, record, paid } => {
+                let (table, key) = (self.documents_table(), document_key(&contribution.source));
+                put(&mut rows, table, key, record.to_vec());
+                rows.deletes.extend(paid.iter().map(|key| (PAID, key.clone())));
+                self.forget_paid(&contribution.source, &mut rows, &mut changed);
+            }
+            Prepared::Remove { source } => {
+                rows.deletes.push((self.documents_table(), document_key(source)));
+            }
+            Prepared::Rules(rules) => {
+                let stored: StoredRules = rules
+                    .iter()
+                    .map(|(into, names)| (into.clone(), names.cloned().collect()))
+                    .collect();
+                put(&mut rows, META, RULES, encode(&stored));
+                changed.flags = Changed::RULES;
+            }
+            Prepared::Rows { rows: own, flags } => {
+                rows = (**own).clone();
+                changed.flags = *flags;
+            }
+        }
+        self.keep_damaged(epoch, &mut rows).await?;
+        changed.total = Some(total as u32);
+        put(&mut rows, CHANGES, epoch_key(epoch + 1), changed.encode());
+        if epoch >= KEPT_CHANGES {
+            rows.deletes.push((CHANGES, epoch_key(epoch + 1 - KEPT_CHANGES)));
+        }
+        if epoch == 0 {
+            put(&mut rows, META, MODEL, self.model_record(0));
+        }
+        self.0.ports.storage.commit(epoch, rows).await
+    }
+
+    fn documents_table(&self) -> &'static str {
+        self.0.stored.borrow().documents()
+    }
+
+    /// Strikes a document off those that paid answers are kept for.
+    fn forget_paid(&self, source: &str, rows: &mut Changes, changed: &mut Changed) {
+        let stored = self.0.stored.borrow();
+        if stored.paid_for.iter().any(|kept| **kept == *source) {
+            let others: Vec<_> = stored.paid_for.iter().filter(|kept| ***kept != *source).collect();
+            put(rows, META, PAID_FOR, encode(&others));
+            changed.flags |= Changed::META;
+        }
+    }
+
+    /// Copies damaged records that the transaction would write over or delete.
+    async fn keep_damaged(&self, epoch: Epoch, rows: &mut Changes) -> Result<()> {
+        let touched: Vec<Damage> = {
+            let stored = self.0.stored.borrow();
+            let is_touched = |(table, key): &(&str, String)| {
+                rows.puts.iter().any(|(t, k, _)| (t, k) == (table, key))
+                    || rows.deletes.iter().any(|(t, k)| (t, k) == (table, key))
+            };
+            stored.damaged.values().filter(|damage| is_touched(&damage.place)).cloned().collect()
+        };
+        for Damage { place: (table, key), .. } in touched {
+            if let Some(record) = self.row(table, &key).await? {
+                put(rows, DAMAGED, format!("{} {table} {key}", epoch_key(epoch)), record);
+            }
+        }
+        Ok(())
+    }
+
+    /// What says whose vectors these are, and in which table.
+    pub(super) fn model_record(&self, table: u8) -> Vec<u8> {
+        encode_with(&Model::of(self.embedder().as_deref()), &[table])
     }
 
     /// The text of a document as it was ingested.
     pub(super) async fn stored_text(&self, source: &str) -> Result<Option<String>> {
-        let record = self.row(source).await?;
-        record.map(|record| decode_text(source, &record)).transpose()
+        let table = self.documents_table();
+        let Some(record) = self.row(table, &document_key(source)).await? else { return Ok(None) };
+        let document = decode_source(source, &record)?;
+        match document.kept {
+            true => Ok(Some(document.text.to_owned())),
+            false => Err(not_kept(source)),
+        }
     }
 
-    /// The record of one document.
-    async fn row(&self, source: &str) -> Result<Option<Vec<u8>>> {
-        let rows = self.0.ports.storage.read(DOCUMENTS, Some(source.to_owned()), 1).await?;
-        Ok(rows.into_iter().find(|(key, _)| *key == document_key(source)).map(|(_, record)| record))
-    }
-
-    async fn meta(&self, key: &str) -> Result<Option<Vec<u8>>> {
-        let rows = self.0.ports.storage.read(META, None, PAGE).await?;
+    /// The record of one row.
+    pub(super) async fn row(&self, table: &'static str, key: &str) -> Result<Option<Vec<u8>>> {
+        // Whatever the storage orders by, what comes first after a key without its last character is
+        // that key: no document's or in `meta` begins as another without its last character.
+        let mut before = key.to_owned();
+        before.pop();
+        let rows = self.0.ports.storage.read(table, Some(before), 1).await?;
         Ok(rows.into_iter().find(|(found, _)| found == key).map(|(_, record)| record))
     }
+}
 
-    async fn apply_document(&self, source: &str, record: Option<&[u8]>) -> Result<()> {
-        let Version { dimensions, .. } = self.0.version;
-        let change = match record {
-            Some(record) => {
-                let contribution = Rc::new(decode_document(source, record)?);
-                Change::Put(Checked::new(contribution, dimensions)?)
-            }
-            None => Change::Remove(source.into()),
-        };
-        self.0.version.apply(change, &self.0.pacer).await;
-        Ok(())
-    }
-
-    async fn apply_rules(&self) -> Result<()> {
-        let Some(record) = self.meta(RULES).await? else { return Ok(()) };
-        let stored: StoredRules = decode("the merged names", &record)?;
-        let mut rules = MergeRules::new(self.0.options.resolve_entities);
-        for (into, names) in &stored {
-            rules.merge(names, into)?;
-        }
-        self.0.version.apply(Change::Rules(rules), &self.0.pacer).await;
-        Ok(())
-    }
-
-    fn model(&self) -> Model {
-        self.0.ports.embedder.as_ref().map_or_else(Model::default, |embedder| Model {
-            id: embedder.id().to_owned(),
-            dimensions: embedder.dimensions(),
-        })
-    }
-
-    /// Refuses to mix the vectors of two models.
-    async fn check_model(&self) -> Result<()> {
-        let Some(record) = self.meta(MODEL).await? else { return Ok(()) };
-        let (stored, own): (Model, Model) = (decode("the embedding model", &record)?, self.model());
-        if stored == own {
-            return Ok(());
-        }
-        let describe = |model: &Model| match model.id.as_str() {
-            "" => "no embedding model".to_owned(),
-            id => format!("the embedding model {id} ({} dimensions)", model.dimensions),
-        };
-        Err(Error::new(
-            Code::ModelMismatch,
-            format!(
-                "this knowledge base was made with {}, but opened with {}; open it with the first, or open one of \
-                 another name and ingest the documents again",
-                describe(&stored),
-                describe(&own)
-            ),
-        ))
-    }
+/// Where the text of a document would be needed.
+pub(super) fn not_kept(source: &str) -> Error {
+    Error::invalid(format!(
+        "the text of {source:?} is not kept (it was ingested with keepText: false); take it from where you have it"
+    ))
 }

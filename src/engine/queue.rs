@@ -186,6 +186,11 @@ impl Queue {
         self.enter_write(vec![Target::Everything], signal)
     }
 
+    /// The turn to commit, for what no call asks for: following what others have committed.
+    pub fn turn(&self) -> impl Future<Output = Permit> + use<> {
+        self.0.commits.acquire(0)
+    }
+
     /// Refuses new calls from now on; resolves when those that wait or run have ended. A call that
     /// awaits this inside itself waits for itself.
     pub fn close(&self) -> Wait<()> {

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{
     instance::{Engine, Meter},
     limits::Caller,
+    paid::Paid,
     search::{Probe, Search},
     signal::Signal,
 };
@@ -157,18 +158,28 @@ impl Engine {
             _ => reader.keywords(question).await?,
         };
         let texts = [&[question.to_owned()][..], &keywords.high, &keywords.low].concat();
-        let vectors = self.embed(caller, texts.clone()).await?;
-        let mut probes =
-            texts.into_iter().zip(vectors).map(|(text, vector)| Probe { text, vector });
-        let question = probes.next().expect("the question is the first of the probes");
-        let high: Vec<_> = probes.by_ref().take(keywords.high.len()).collect();
-        let low: Vec<_> = probes.collect();
+        loop {
+            let (embedder, generation) = (self.embedder(), self.0.version.generation());
+            let vectors =
+                self.embed_by(embedder.as_deref(), caller, texts.clone(), &Paid::default()).await?;
+            let mut probes =
+                texts.iter().cloned().zip(vectors).map(|(text, vector)| Probe { text, vector });
+            let question = probes.next().expect("the question is the first of the probes");
+            let high: Vec<_> = probes.by_ref().take(keywords.high.len()).collect();
+            let low: Vec<_> = probes.collect();
 
-        let vector_weight = self.vector_weight();
-        let search = |knowledge: &KnowledgeBase| {
-            Search { knowledge, options, vector_weight }.run(&question, &high, &low)
-        };
-        Ok(Found { keywords, ..self.0.version.read(search).await })
+            let vector_weight = self.vector_weight();
+            let search = |knowledge: &KnowledgeBase| {
+                // Else its vectors are by another model now.
+                let same = self.0.version.generation() == generation;
+                same.then(|| {
+                    Search { knowledge, options, vector_weight }.run(&question, &high, &low)
+                })
+            };
+            if let Some(found) = self.0.version.read(search).await {
+                return Ok(Found { keywords, ..found });
+            }
+        }
     }
 }
 

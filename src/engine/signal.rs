@@ -129,6 +129,11 @@ impl Signal {
         self.0.get().is_some()
     }
 
+    /// Fails with the reason if somebody has cancelled.
+    pub fn check(&self) -> Result<()> {
+        self.0.get().map_or(Ok(()), Err)
+    }
+
     /// Resolves with the reason once somebody cancels.
     pub fn cancelled(&self) -> Wait<Error> {
         self.0.wait()

@@ -14,8 +14,8 @@ pub(super) struct Version {
     knowledge: RefCell<KnowledgeBase>,
     /// The right to see a version, or to make the next one.
     turn: Semaphore,
-    /// Components of every vector.
-    pub dimensions: usize,
+    dimensions: Cell<usize>,
+    generation: Cell<u64>,
     /// What is counted while the next version is made.
     counts: Cell<Counts>,
 }
@@ -23,7 +23,8 @@ pub(super) struct Version {
 impl Version {
     pub fn new(knowledge: KnowledgeBase) -> Self {
         Version {
-            dimensions: knowledge.dimensions(),
+            dimensions: Cell::new(knowledge.dimensions()),
+            generation: Cell::new(0),
             counts: Cell::new(knowledge.counts()),
             knowledge: RefCell::new(knowledge),
             turn: Semaphore::new(1),
@@ -36,10 +37,30 @@ impl Version {
         look(&self.knowledge.borrow())
     }
 
-    /// Makes the next version. Those who waited to read have read before.
-    pub async fn apply(&self, change: Change, pacer: &Pacer) {
+    /// Components of every vector.
+    pub fn dimensions(&self) -> usize {
+        self.dimensions.get()
+    }
+
+    /// How often another knowledge base has taken the place of this one, perhaps by another embedding model.
+    pub fn generation(&self) -> u64 {
+        self.generation.get()
+    }
+
+    /// Puts another knowledge base in the place of this one.
+    pub async fn replace(&self, knowledge: KnowledgeBase) {
         let _turn = self.turn.acquire(0).await;
-        let mut applying = self.knowledge.borrow_mut().begin(change);
+        self.dimensions.set(knowledge.dimensions());
+        self.counts.set(knowledge.counts());
+        self.generation.set(self.generation.get() + 1);
+        let old = self.knowledge.replace(knowledge);
+        drop(old);
+    }
+
+    /// Makes the next version by some changes. Those who waited to read have read before.
+    pub async fn apply(&self, changes: Vec<Change>, pacer: &Pacer) {
+        let _turn = self.turn.acquire(0).await;
+        let mut applying = self.knowledge.borrow_mut().begin_all(changes);
         while self.slice(&mut applying, pacer) {
             pacer.pause().await;
         }

@@ -6,7 +6,9 @@ use futures::future::LocalBoxFuture;
 use js_sys::{Array, Function, JsString, Object, Reflect, Symbol, Uint8Array};
 use wasm_bindgen::prelude::*;
 
-use super::{HostClock, IndexedDbStorage, JsEmbeddingModel, JsLanguageModel, JsStorage, settle};
+use super::{
+    Durability, HostClock, IndexedDbStorage, JsEmbeddingModel, JsLanguageModel, JsStorage, settle,
+};
 use crate::{
     builtin::StaticEmbedder,
     engine::{
@@ -239,16 +241,16 @@ pub async fn open_options(
     let options = Options {
         excerpts: excerpt_options(&excerpts)?,
         resolve_entities: flag(value, "resolveEntities", true)?,
+        keep_text: flag(value, "keepText", true)?,
         ..limits(value)?
     };
-    let ports = Ports {
-        storage: storage(&name, &property(value, "storage")).await?,
-        clock: Rc::new(HostClock),
-        llm: language_model(&property(value, "llm"))?,
-        embedder: embedder(&property(value, "embedder"))?,
-        splitter: splitter(&property(&excerpts, "strategy")),
-        listener,
-    };
+    let llm = language_model(&property(value, "llm"))?;
+    let embedder = embedder(&property(value, "embedder"))?;
+    let splitter = splitter(&property(&excerpts, "strategy"));
+    let durability = durability(&property(value, "durability"))?;
+    // Last: nobody would close it if something else were refused.
+    let storage = storage(&name, &property(value, "storage"), durability).await?;
+    let ports = Ports { storage, clock: Rc::new(HostClock), llm, embedder, splitter, listener };
     Ok((ports, options))
 }
 
@@ -327,7 +329,8 @@ fn language_model(value: &JsValue) -> Result<Option<Rc<dyn LanguageModel>>> {
     Ok(Some(Rc::new(JsLanguageModel::new(value.clone())?)))
 }
 
-fn embedder(value: &JsValue) -> Result<Option<Embedder>> {
+/// `"none"`, a table, or an `EmbeddingModel`.
+pub fn embedder(value: &JsValue) -> Result<Option<Embedder>> {
     if is_absent(value) || value.as_string().as_deref() == Some("none") {
         return Ok(None);
     }
@@ -337,11 +340,24 @@ fn embedder(value: &JsValue) -> Result<Option<Embedder>> {
     }))
 }
 
+fn durability(value: &JsValue) -> Result<Durability> {
+    match value.as_string().as_deref() {
+        Some("strict") => Ok(Durability::Strict),
+        Some("relaxed") => Ok(Durability::Relaxed),
+        None if is_absent(value) => Ok(Durability::Strict),
+        _ => Err(Error::invalid("durability must be \"strict\" or \"relaxed\"")),
+    }
+}
+
 /// The storage of a knowledge base: IndexedDB, or what the package or the user has brought.
-pub async fn storage(name: &str, value: &JsValue) -> Result<Rc<dyn Storage>> {
+pub async fn storage(
+    name: &str,
+    value: &JsValue,
+    durability: Durability,
+) -> Result<Rc<dyn Storage>> {
     match value.as_string().as_deref() {
         None => Ok(Rc::new(JsStorage::new(name, value.clone())?)),
-        Some("indexeddb") => Ok(Rc::new(IndexedDbStorage::open(name).await?)),
+        Some("indexeddb") => Ok(Rc::new(IndexedDbStorage::open(name, durability).await?)),
         Some(other) => Err(Error::invalid(format!(
             "storage: {other:?} is not known; use \"indexeddb\", \"memory\" or a StorageAdapter"
         ))),

@@ -6,43 +6,96 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use futures::future::LocalBoxFuture;
+use futures::future::{Either, LocalBoxFuture, select};
 use indexed_db_futures::{
     KeyRange,
     database::Database,
     error::{DomException, Error as IdbError, OpenDbError},
+    internals::SystemRepr,
     prelude::*,
     transaction::{TransactionDurability, TransactionMode, TransactionOptions},
 };
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
 
 use crate::{
+    engine::Event,
     port::{Changes, Epoch, Row, Storage, Table},
     record::{Code, Error, Result},
 };
 
 const STORE: &str = "rows";
 const EPOCH: &str = "epoch";
+/// 2 since documents have checksums of their parts, which version 1 of this package cannot read: its
+/// tabs must have closed before a newer one writes. The rows of version 1 are read as they are.
+const VERSION: u8 = 2;
+
+#[wasm_bindgen]
+extern "C" {
+    // The package's own (src/js/instance.ts): an open database is closed when another tab wants to
+    // upgrade or delete it, and when this instance fails; both must work without this instance.
+    #[wasm_bindgen(js_name = databaseOpened)]
+    fn database_opened(database: &JsValue);
+    #[wasm_bindgen(js_name = databaseClosed)]
+    fn database_closed(database: &JsValue);
+}
+
+/// When a commit counts as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// When it is on the disk.
+    Strict,
+    /// When the operating system has it: a power failure may take the last commits, whole.
+    Relaxed,
+}
 
 /// An open database.
 pub struct IndexedDbStorage {
     /// `None` once closed.
     database: Rc<RefCell<Option<Rc<Database>>>>,
+    durability: Durability,
 }
 
 impl IndexedDbStorage {
     /// Opens, and creates where there is none, the database of the knowledge base with this name.
-    pub async fn open(name: &str) -> Result<Self> {
-        let database = Database::open(format!("smolrag:{name}"))
-            .with_version(1u8)
-            .with_on_upgrade_needed(|_, database| {
-                database.create_object_store(STORE).build()?;
+    pub async fn open(name: &str, durability: Durability) -> Result<Self> {
+        let blocked = Event::default();
+        let happens = blocked.clone();
+        let opening = Database::open(format!("smolrag:{name}"))
+            .with_version(VERSION)
+            .with_on_blocked(move |_| {
+                happens.set(());
                 Ok(())
             })
-            .await
+            .with_on_upgrade_needed(|event, database| {
+                if event.old_version() < 1.0 {
+                    database.create_object_store(STORE).build()?;
+                }
+                Ok(())
+            })
+            .build()
             .map_err(open_error)?;
-        Ok(IndexedDbStorage { database: Rc::new(RefCell::new(Some(Rc::new(database)))) })
+        let opening = Box::pin(opening.into_future());
+        let database = match select(opening, blocked.wait()).await {
+            Either::Left((opened, _)) => opened.map_err(open_error)?,
+            Either::Right(((), opening)) => {
+                // It opens all the same when the others have closed, and must not stay open then.
+                spawn_local(async move {
+                    if let Ok(database) = opening.await {
+                        database.close();
+                    }
+                });
+                return Err(Error::new(
+                    Code::StorageBlocked,
+                    "another tab holds this knowledge base open with an older version of smolrag; close or reload \
+                     the other tabs of this site, then open again",
+                ));
+            }
+        };
+        database_opened(database.as_sys());
+        let database = Rc::new(RefCell::new(Some(Rc::new(database))));
+        Ok(IndexedDbStorage { database, durability })
     }
 
     fn database(&self) -> Result<Rc<Database>> {
@@ -60,16 +113,26 @@ fn row_key(table: Table, key: &str) -> String {
 fn open_error(error: OpenDbError) -> Error {
     match error {
         OpenDbError::Base(error) => storage_error(error),
-        other => Error::invalid(format!(
-            "this host has no IndexedDB ({other}); open with storage: \"memory\""
-        )),
+        _ => Error::invalid("this host has no IndexedDB; open with storage: \"memory\""),
     }
 }
 
 fn storage_error(error: IdbError) -> Error {
-    let IdbError::DomException(exception) = &error else {
-        return Error::new(Code::Internal, format!("IndexedDB: {error}"));
-    };
+    match &error {
+        IdbError::DomException(exception) => exception_error(exception),
+        // Not as it prints itself: printing floats would be a fiftieth of the wasm.
+        _ => Error::new(Code::Internal, "IndexedDB gave a value that was never written there"),
+    }
+}
+
+fn exception_error(exception: &DomException) -> Error {
+    let blocked = |message: &str| Error::new(Code::StorageBlocked, message);
+    if let DomException::InvalidStateError(_) = exception {
+        return blocked(
+            "the database was closed because another tab upgrades or deletes it, or the browser has cleared it; \
+             close this instance and open again",
+        );
+    }
     let name = match exception {
         DomException::Other(other) => other.name(),
         _ => String::new(),
@@ -78,6 +141,9 @@ fn storage_error(error: IdbError) -> Error {
         "QuotaExceededError" => Error::new(
             Code::StorageQuota,
             "the browser gives this site no more room; remove documents or free disk space. The last commit stands.",
+        ),
+        "VersionError" => blocked(
+            "a newer version of smolrag has this knowledge base; reload the page to get it, or update the package",
         ),
         _ => Error::new(Code::Internal, format!("IndexedDB: {}", exception.message())),
     }
@@ -143,6 +209,10 @@ impl Storage for IndexedDbStorage {
 
     fn commit(&self, expected: Epoch, changes: Changes) -> LocalBoxFuture<'static, Result<Epoch>> {
         let database = self.database();
+        let durability = match self.durability {
+            Durability::Strict => TransactionDurability::Strict,
+            Durability::Relaxed => TransactionDurability::Relaxed,
+        };
         Box::pin(async move {
             let database = database?;
             let puts: Vec<(String, JsValue)> = changes
@@ -155,9 +225,7 @@ impl Storage for IndexedDbStorage {
             let transaction = database
                 .transaction(STORE)
                 .with_mode(TransactionMode::Readwrite)
-                .with_options(
-                    TransactionOptions::new().with_durability(TransactionDurability::Strict),
-                )
+                .with_options(TransactionOptions::new().with_durability(durability))
                 .build()
                 .map_err(storage_error)?;
             let store = transaction.object_store(STORE).map_err(storage_error)?;
@@ -177,7 +245,12 @@ impl Storage for IndexedDbStorage {
             }
             let next = expected + 1;
             store.put(next as f64).with_key(EPOCH).primitive().map_err(storage_error)?;
-            transaction.commit().await.map_err(storage_error)?;
+            // Why a transaction was aborted is known to itself alone.
+            let raw = transaction.as_sys().clone();
+            transaction.commit().await.map_err(|error| match raw.error() {
+                Some(reason) => exception_error(&reason.into()),
+                None => storage_error(error),
+            })?;
             Ok(next)
         })
     }
@@ -185,9 +258,9 @@ impl Storage for IndexedDbStorage {
     fn close(&self) -> LocalBoxFuture<'static, Result<()>> {
         let database = self.database.borrow_mut().take();
         Box::pin(async move {
-            // A transaction still running keeps its own handle and ends first.
-            if let Some(database) = database.and_then(Rc::into_inner) {
-                database.close();
+            // A transaction still running ends first.
+            if let Some(database) = database {
+                database_closed(database.as_sys());
             }
             Ok(())
         })

@@ -13,6 +13,6 @@ mod storage;
 pub use abort::{signal_from, stream_with_abort, with_abort};
 pub use clock::HostClock;
 pub use convert::{error_from_js, error_to_js, settle, to_js};
-pub use indexed_db::IndexedDbStorage;
+pub use indexed_db::{Durability, IndexedDbStorage};
 pub use model::{JsEmbeddingModel, JsLanguageModel};
 pub use storage::{JsStorage, changes_from, rows_to_js, table_from};

@@ -22,6 +22,8 @@ export class Instance {
   readonly #timers = new Set<unknown>();
   /** Of the calls it has made of models: when it fails, nobody is left to read the answers. */
   readonly #controllers = new Set<AbortController>();
+  /** Closed at the end: open ones would block other tabs. */
+  readonly #databases = new Set<IDBDatabase>();
 
   constructor(module: WebAssembly.Module) {
     const enter = (call: Call) => this.#enter(call);
@@ -36,7 +38,9 @@ export class Instance {
         return { exports: mapped(new WebAssembly.Instance(module, guarded).exports, enter) };
       },
     };
-    this.bindings = instantiate(guardedWebAssembly, this.#CallController, this.#setTimeout, this.#clearTimeout, yieldToHost);
+    this.bindings = instantiate(
+      guardedWebAssembly, this.#CallController, this.#setTimeout, this.#clearTimeout, yieldToHost, this.#databaseOpened, this.#databaseClosed,
+    );
     this.bindings.initSync({ module });
   }
 
@@ -71,6 +75,19 @@ export class Instance {
   readonly #clearTimeout = (timer: unknown): void => {
     this.#timers.delete(timer);
     clearTimeout(timer as number);
+  };
+
+  readonly #databaseOpened = (database: IDBDatabase): void => {
+    this.#databases.add(database);
+    // Another tab wants to upgrade or delete it. Transactions under way end first; later ones fail.
+    database.onversionchange = () => this.#databaseClosed(database);
+    // The browser has closed it, for example since the user cleared the site's data.
+    database.onclose = () => this.#databases.delete(database);
+  };
+
+  readonly #databaseClosed = (database: IDBDatabase): void => {
+    this.#databases.delete(database);
+    database.close();
   };
 
   /** Whether it has failed. Where the stack was too full to reject what was pending, that is done now. */
@@ -147,6 +164,7 @@ export class Instance {
       { cause: value },
     );
     for (const timer of this.#timers) this.#clearTimeout(timer);
+    for (const database of this.#databases) this.#databaseClosed(database);
     for (const reject of this.#pending) reject(this.#failure);
     this.#pending.clear();
     // Later, when the stack has room for listeners again.

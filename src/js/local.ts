@@ -2,7 +2,9 @@
 import type { Emit, Engine, Method } from "./engine.js";
 import { SmolRagError } from "./error.js";
 import { embeddingTable } from "./host.js";
+import { Hints } from "./hints.js";
 import { instance, type Instance } from "./instance.js";
+import { MemoryStorage } from "./memory.js";
 import type { AnswerPart, CallOptions, OpenOptions, QueryOptions, StaticTable, Stats } from "./types.js";
 import type { Core, Parts } from "./wasm/smolrag.js";
 
@@ -35,31 +37,44 @@ interface Opened {
 
 /** A core of the wasm instance; of the next one when that fails, opened again from its storage by the next call. */
 export class LocalEngine implements Engine {
-  readonly #options: OpenOptions;
+  #options: OpenOptions;
   readonly #emit: Emit;
+  /** Undefined where nobody else can have the storage. */
+  readonly #hints: Hints | undefined;
   #opened: Opened | undefined;
   #opening: Promise<Opened> | undefined;
   #closed = false;
 
   private constructor(options: OpenOptions, emit: Emit) {
     this.#options = options;
-    this.#emit = emit;
+    if (!(options.storage instanceof MemoryStorage)) this.#hints = new Hints(options.name ?? "default", () => this.#follow());
+    this.#emit = (type, event) => {
+      if (type === "commit") this.#hints?.tell();
+      emit(type, event);
+    };
   }
 
   static async open(options: OpenOptions, emit: Emit): Promise<LocalEngine> {
     const { embedder = await defaultEmbedder() } = options;
     const engine = new LocalEngine({ ...options, embedder }, emit);
-    await engine.#open();
+    try {
+      await engine.#open();
+    } catch (error) {
+      engine.#hints?.close();
+      throw error;
+    }
     return engine;
   }
 
   async call(method: Method, parameters: unknown[], options?: CallOptions): Promise<unknown> {
     if (method === "close" && this.#closed) return undefined;
+    if (method === "reembed") parameters = [parameters[0] ?? (await defaultEmbedder())];
     // Nothing is awaited where the core is at hand: calls reach its queue in the order in which they are made.
     const { instance, core } = this.#live() ?? (await this.#open());
     const call = core[method] as (...parameters: unknown[]) => Promise<unknown>;
     const result = await instance.call(() => call.call(core, ...parameters, options));
     if (method === "close") this.#free(core);
+    if (method === "reembed") this.#options = { ...this.#options, embedder: parameters[0] as NonNullable<OpenOptions["embedder"]> };
     return result;
   }
 
@@ -90,9 +105,16 @@ export class LocalEngine implements Engine {
     return this.#opened?.instance.failed ? undefined : this.#opened;
   }
 
+  /** What others have committed. An instance that has failed finds it when it opens again. */
+  async #follow(): Promise<void> {
+    const opened = this.#live();
+    if (opened) await opened.instance.call(() => opened.core.refresh());
+  }
+
   #free(core: Core): void {
     // Two calls to close may end together.
     if (!this.#closed) core.free();
+    this.#hints?.close();
     this.#closed = true;
     this.#opened = undefined;
   }

@@ -6,7 +6,7 @@ import { host } from "./host.js";
 import { closed } from "./local.js";
 import { Peer } from "./rpc.js";
 import type {
-  AnswerPart, CallOptions, CompletionRequest, EmbeddingModel, IngestOptions, OpenOptions, Progress,
+  AnswerPart, CallOptions, CompletionRequest, EmbeddingModel, IngestOptions, OpenOptions, OpenProgress, Progress,
   QueryOptions, StorageAdapter, Stats,
 } from "./types.js";
 
@@ -14,6 +14,7 @@ import type {
 export interface Remote {
   fields: Record<string, unknown>;
   methods: string[];
+  number?: number;
 }
 
 /** What is no object goes over as it is, and is refused there. */
@@ -28,16 +29,22 @@ function remote(object: unknown, fields: string[], methods: string[]): unknown {
 
 /** Options as they go to the worker. */
 function sent(options: OpenOptions): Record<string, unknown> {
-  const { llm, embedder, storage, excerpts, worker: _, ...plain } = options;
-  const table = typeof embedder === "object" && embedder !== null && "table" in embedder;
+  const { llm, embedder, storage, excerpts, worker: _, onProgress: __, ...plain } = options;
   const { strategy, ...sizes } = excerpts ?? {};
   return {
     ...plain,
     llm: remote(llm, ["id"], ["complete", "stream"]),
-    embedder: table ? embedder : remote(embedder, ["id", "dimensions", "maxBatch"], ["embed"]),
+    embedder: sentEmbedder(embedder, 0),
     storage: remote(storage, [], ["open", "read", "commit", "close"]),
     excerpts: excerpts && { ...sizes, strategy: typeof strategy === "function" ? { fields: {}, methods: ["split"] } : strategy },
   };
+}
+
+/** `number` tells one embedder from another while both are in use. */
+function sentEmbedder(embedder: unknown, number: number): unknown {
+  if (typeof embedder !== "object" || embedder === null || "table" in embedder) return embedder;
+  const sent = remote(embedder, ["id", "dimensions", "maxBatch"], ["embed"]) as Remote;
+  return { ...sent, number };
 }
 
 /** An error of the other side as one of the package's. */
@@ -49,8 +56,10 @@ function received(error: unknown): SmolRagError {
 }
 
 export class RemoteEngine implements Engine {
-  readonly #options: OpenOptions;
+  #options: OpenOptions;
   readonly #emit: Emit;
+  /** By the numbers they were sent with. */
+  #embedders: unknown[] = [];
   readonly #progress = new Map<number, (progress: Progress) => void>();
   #nextProgress = 0;
   #peer: Peer | undefined;
@@ -73,11 +82,15 @@ export class RemoteEngine implements Engine {
     if (this.#closed && method === "close") return undefined;
     const peer = this.#live() ?? (await this.#open());
     if (method === "close") return this.#close(peer, parameters);
+    const [embedder] = parameters;
+    if (method === "reembed") parameters = [sentEmbedder(embedder, this.#embedders.push(embedder) - 1)];
     const { plain, signal, onProgress } = detached(options);
     const progress = onProgress && this.#nextProgress++;
     if (progress !== undefined) this.#progress.set(progress, onProgress!);
     try {
-      return await peer.call(method, [...parameters, plain, progress], signal);
+      const result = await peer.call(method, [...parameters, plain, progress], signal);
+      if (method === "reembed") this.#options = { ...this.#options, embedder: embedder as NonNullable<OpenOptions["embedder"]> };
+      return result;
     } catch (error) {
       throw received(error);
     } finally {
@@ -125,6 +138,7 @@ export class RemoteEngine implements Engine {
     if (!port) throw new SmolRagError("invalid-argument", "this host has no workers; open without the option worker");
     const peer = new Peer(port, (method, parameters, signal) => this.#serve(method, parameters, signal));
     try {
+      this.#embedders = [this.#options.embedder];
       await peer.call("open", [sent(this.#options)]);
     } catch (error) {
       peer.end(new Error("the knowledge base could not be opened"));
@@ -145,21 +159,23 @@ export class RemoteEngine implements Engine {
 
   /** What the worker asks of this thread. */
   #serve(method: string, parameters: unknown[], signal: AbortSignal): unknown {
-    const { llm, embedder, storage, excerpts } = this.#options;
-    const [first] = parameters;
+    const { llm, storage, excerpts, onProgress } = this.#options;
+    const [first, second] = parameters;
     switch (method) {
       case "stats":
         return void (this.#stats = first as Stats);
       case "event":
         return this.#emit(...(parameters as Parameters<Emit>));
+      case "opening":
+        return onProgress?.(first as OpenProgress);
       case "progress":
-        return this.#progress.get(first as number)?.(parameters[1] as Progress);
+        return this.#progress.get(first as number)?.(second as Progress);
       case "llm.complete":
         return llm!.complete({ ...(first as CompletionRequest), signal });
       case "llm.stream":
         return llm!.stream!({ ...(first as CompletionRequest), signal });
       case "embedder.embed":
-        return (embedder as EmbeddingModel).embed(first as string[], { signal });
+        return (this.#embedders[second as number] as EmbeddingModel).embed(first as string[], { signal });
       case "excerpts.split":
         return (excerpts!.strategy as (text: string) => string[])(first as string);
     }

@@ -5,7 +5,7 @@ import type { Remote } from "./remote.js";
 import { Peer, type Port } from "./rpc.js";
 import type { CompletionRequest, OpenOptions, QueryOptions } from "./types.js";
 
-const writes: ReadonlySet<Method> = new Set<Method>(["ingest", "remove", "mergeEntities", "unmerge"]);
+const writes: ReadonlySet<Method> = new Set<Method>(["ingest", "remove", "mergeEntities", "unmerge", "refresh", "repair", "reembed"]);
 
 /** Serves one knowledge base over the port, for as long as the worker lives. */
 export function serve(port: Port): void {
@@ -32,7 +32,9 @@ export function serve(port: Port): void {
     try {
       if (method === "close") return await engine.call(method, parameters);
       const extended = isObject(options) ? { ...options, signal, ...(progress !== undefined && { onProgress }) } : options;
-      return await engine.call(method, parameters.slice(0, -2), extended as object);
+      const own = parameters.slice(0, -2);
+      if (method === "reembed") own[0] = openedEmbedder(own[0], peer);
+      return await engine.call(method, own, extended as object);
     } finally {
       if (writes.has(method)) tellStats();
       else tellStatsSoon();
@@ -79,16 +81,22 @@ function opened(options: Record<string, unknown>, peer: Peer): OpenOptions {
     signal?.addEventListener("abort", () => void parts.return().catch(() => undefined));
     return parts;
   };
-  const embed = (texts: string[], { signal }: { signal?: AbortSignal } = {}) => peer.call("embedder.embed", [texts], signal);
   const stored = (name: string) => (...parameters: unknown[]) => peer.call(`storage.${name}`, parameters);
   const split = (text: string) => peer.call("excerpts.split", [text]);
   return {
     ...options,
     llm: local(llm, { complete, stream }),
-    embedder: local(embedder, { embed }),
+    embedder: openedEmbedder(embedder, peer),
+    onProgress: (step: unknown) => peer.tell("opening", [step]),
     storage: local(storage, Object.fromEntries(["open", "read", "commit", "close"].map((name) => [name, stored(name)]))),
     excerpts: excerpts && { ...sizes, strategy: isRemote(strategy) ? split : strategy },
   } as OpenOptions;
+}
+
+function openedEmbedder(value: unknown, peer: Peer): unknown {
+  const embed = (texts: string[], { signal }: { signal?: AbortSignal } = {}) =>
+    peer.call("embedder.embed", [texts, (value as Remote).number], signal);
+  return local(value, { embed });
 }
 
 function isRemote(value: unknown): value is Remote {

@@ -5,7 +5,7 @@ import { MemoryStorage } from "./memory.js";
 import { RemoteEngine } from "./remote.js";
 import type {
   Answer, AnswerPart, CallOptions, Document, DocumentInfo, EntityInfo, Events, GraphOptions, GraphView,
-  IngestOptions, IngestReport, OpenOptions, Progress, QueryOptions, RelationshipInfo, Retrieved, RetrieveOptions, Stats,
+  IngestOptions, IngestReport, OpenOptions, Progress, QueryOptions, RelationshipInfo, RepairReport, Retrieved, RetrieveOptions, Stats,
 } from "./types.js";
 
 /** Who listens to what. A listener that throws is reported as uncaught and disturbs nobody. */
@@ -37,6 +37,30 @@ function guarded<T>(callback: (value: T) => void): (value: T) => void {
   };
 }
 
+let persisted: boolean | undefined;
+let asked = false;
+
+/** Asks the browser not to clear the site's storage when space runs low. Firefox puts that to the user. */
+async function persist(): Promise<void> {
+  if (asked) return;
+  asked = true;
+  const { storage } = globalThis.navigator ?? {};
+  // Without the second, as in workers, one can only look.
+  persisted = (await storage?.persisted?.()) || (await storage?.persist?.());
+}
+
+function checkProgress(onProgress: unknown): void {
+  if (onProgress !== undefined && typeof onProgress !== "function") {
+    throw new SmolRagError("invalid-argument", "onProgress must be a function");
+  }
+}
+
+/** What failed, with errors of the package in place of their plain fields. */
+function failuresAsErrors<T extends { failed: { error: SmolRagError }[] }>(report: T): T {
+  for (const failure of report.failed) failure.error = SmolRagError.from(failure.error);
+  return report;
+}
+
 /**
  * A knowledge base: documents in, cited answers out.
  *
@@ -50,20 +74,26 @@ function guarded<T>(callback: (value: T) => void): (value: T) => void {
 export class SmolRag {
   readonly #engine: Engine;
   readonly #listeners: Listeners;
+  readonly #inBrowser: boolean;
 
-  private constructor(engine: Engine, listeners: Listeners) {
+  private constructor(engine: Engine, listeners: Listeners, inBrowser: boolean) {
     this.#engine = engine;
     this.#listeners = listeners;
+    this.#inBrowser = inBrowser;
   }
 
   /** Opens, and creates where there is none, the knowledge base of that name. */
   static async open(options: OpenOptions = {}): Promise<SmolRag> {
     const listeners = new Listeners();
     const kind = options.worker ? RemoteEngine : LocalEngine;
-    const { storage = "indexedDB" in globalThis ? "indexeddb" : "memory" } = options;
+    const { storage = "indexedDB" in globalThis ? "indexeddb" : "memory", onProgress } = options;
+    const own: OpenOptions = { ...options, storage: storage === "memory" ? new MemoryStorage() : storage };
     try {
-      const engine = await kind.open({ ...options, storage: storage === "memory" ? new MemoryStorage() : storage }, listeners.emit);
-      return new SmolRag(engine, listeners);
+      checkProgress(onProgress);
+      if (onProgress) own.onProgress = guarded(onProgress);
+      const engine = await kind.open(own, listeners.emit);
+      if (storage === "indexeddb") persist().catch(() => undefined);
+      return new SmolRag(engine, listeners, storage === "indexeddb");
     } catch (thrown) {
       throw SmolRagError.from(thrown);
     }
@@ -75,16 +105,7 @@ export class SmolRag {
    * the documents committed by then stay, and are `unchanged` when the call is made again.
    */
   async ingest(documents: Document[], options: IngestOptions = {}): Promise<IngestReport> {
-    const onProgress = (progress: Progress): void => {
-      this.#listeners.emit("progress", progress);
-      if (options.onProgress) guarded(options.onProgress)(progress);
-    };
-    if (options.onProgress !== undefined && typeof options.onProgress !== "function") {
-      throw new SmolRagError("invalid-argument", "onProgress must be a function");
-    }
-    const report = await this.#call<IngestReport>("ingest", [documents], { ...options, onProgress });
-    for (const failure of report.failed) failure.error = SmolRagError.from(failure.error);
-    return report;
+    return failuresAsErrors(await this.#call<IngestReport>("ingest", [documents], this.#telling(options)));
   }
 
   /** Finds what answers a question, without asking a language model for the answer. */
@@ -146,9 +167,33 @@ export class SmolRag {
     return this.#call("unmerge", [into]);
   }
 
+  /** Follows what others have committed to the same storage, now. Tabs of one browser do so by themselves. */
+  refresh(): Promise<void> {
+    return this.#call("refresh", []);
+  }
+
+  /**
+   * Ingests the documents whose records are damaged again, from their text where that can be read. The damaged records
+   * are kept in the storage.
+   */
+  async repair(options: IngestOptions = {}): Promise<RepairReport> {
+    return failuresAsErrors(await this.#call<RepairReport>("repair", [], this.#telling(options)));
+  }
+
+  /**
+   * Embeds everything again, by another model, and works with that one from then on; without one, by the built-in.
+   * Questions are answered by the old vectors until all new ones are there. Cancelled, failed or cut off, the next call
+   * goes on where it was.
+   */
+  async reembed(embedder?: OpenOptions["embedder"], options: IngestOptions = {}): Promise<void> {
+    await this.#call("reembed", [embedder], this.#telling(options));
+  }
+
   /** Counts, as they are now. */
   stats(): Stats {
-    return this.#engine.stats();
+    const stats = this.#engine.stats();
+    const damaged = stats.damaged.map(({ name, error }) => ({ name, error: SmolRagError.from(error) }));
+    return { ...stats, damaged, ...(this.#inBrowser && persisted !== undefined && { persisted }) };
   }
 
   /** Listens; the returned function stops it. */
@@ -163,6 +208,20 @@ export class SmolRag {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** The options with every step told to the listeners, too. */
+  #telling(options: IngestOptions): IngestOptions {
+    const { onProgress } = options;
+    checkProgress(onProgress);
+    const told = onProgress && guarded(onProgress);
+    return {
+      ...options,
+      onProgress: (progress: Progress) => {
+        this.#listeners.emit("progress", progress);
+        told?.(progress);
+      },
+    };
   }
 
   async #call<T>(method: Method, parameters: unknown[], options?: IngestOptions): Promise<T> {

@@ -85,6 +85,18 @@ export interface OpenOptions {
    * rejects with `invalid-argument`.
    */
   worker?: boolean;
+  /**
+   * When a commit counts as written, in IndexedDB: "strict" (default) when it is on the disk, "relaxed" when the operating
+   * system has it, which is faster; a power failure may then take the last commits, each whole.
+   */
+  durability?: "strict" | "relaxed";
+  /**
+   * Whether the text of each document is kept with it; default true. With false only its excerpts are: `text()` then
+   * rejects, and `repair()` cannot make the document anew.
+   */
+  keepText?: boolean;
+  /** Told how far the opening is. */
+  onProgress?: (progress: OpenProgress) => void;
   /** Join names that differ only in case, width, quotes or a plural; default true. */
   resolveEntities?: boolean;
 }
@@ -122,6 +134,12 @@ export interface Progress {
   total: number;
 }
 
+/** How many documents of a knowledge base that is being opened are read. */
+export interface OpenProgress {
+  done: number;
+  total: number;
+}
+
 export interface IngestOptions extends CallOptions {
   onProgress?: (progress: Progress) => void;
 }
@@ -131,6 +149,13 @@ export interface IngestReport {
   updated: string[];
   /** Same text, metadata and models as before: nothing was done. */
   unchanged: string[];
+  failed: { source: string; error: import("./error.js").SmolRagError }[];
+}
+
+export interface RepairReport {
+  /** Whole again. */
+  repaired: string[];
+  /** Still set aside: their text cannot be read either or was not kept, or reading it again failed. */
   failed: { source: string; error: import("./error.js").SmolRagError }[];
 }
 
@@ -307,6 +332,13 @@ export interface Stats {
   queue: { reads: CallCounts; writes: CallCounts; refused: number };
   /** An estimate of the memory that the knowledge base holds. */
   bytes: number;
+  /** Stored records that cannot be read, by the source of the document or what else they are of; see `repair`. */
+  damaged: { name: string; error: import("./error.js").SmolRagError }[];
+  /**
+   * Whether the browser has promised not to clear the site's storage when space runs low. It is asked once a page;
+   * undefined until it has answered, and where the storage is not IndexedDB.
+   */
+  persisted?: boolean;
 }
 
 export interface Events {

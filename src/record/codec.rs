@@ -1,8 +1,10 @@
 //! Records as bytes: versioned, compact, checksummed.
 //!
-//! A document is one record, so that it is read whole or not at all: what was read from it, its
-//! source text, its vectors. Layout of every record: one byte of format version, the payload, the
-//! CRC-32 of both in little endian.
+//! Layout of most records: one byte of format version, the payload, the CRC-32 of both in little
+//! endian. A document is one record too, so that it is read whole or not at all, but has a checksum
+//! for each of its parts: where what was read from it or its vectors are damaged, its text is not.
+//! After the byte of format version come three parts, each its length (32 bits, little endian), its
+//! bytes and their CRC-32: what the user gave, what was read from it, the vectors.
 
 use std::rc::Rc;
 
@@ -16,16 +18,25 @@ use super::{
 use crate::order::sort;
 
 const FORMAT: u8 = 1;
+/// Of documents. In format 1 they are as other records: heads of both parts, text, vectors.
+const DOCUMENT_FORMAT: u8 = 2;
 
 static CHECKSUM: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
-/// What comes first in a document's payload. The source text follows, then the vectors of excerpts,
-/// entity mentions and relationship mentions, in this order, as 16-bit integers in little endian.
+/// What the user gave, but for the text, which follows it.
 #[derive(Serialize, Deserialize)]
-struct StoredDocument {
+struct StoredSource {
     revision: Rc<str>,
     metadata: Vec<(String, StoredValue)>,
+    /// Of the whole text, also where only the excerpts are kept.
     text_bytes: u32,
+}
+
+/// What was read from a document. Excerpts stand in the text as bytes, vectors apart: those of
+/// excerpts, entity mentions and relationship mentions, in this order, as 16-bit integers in little
+/// endian.
+#[derive(Serialize, Deserialize)]
+struct StoredReading {
     dimensions: u32,
     excerpts: Vec<StoredExcerpt>,
     entities: Vec<StoredEntity>,
@@ -73,15 +84,30 @@ struct StoredRelationship {
 
 /// Any serialisable value as one record.
 pub fn encode(value: &impl Serialize) -> Vec<u8> {
-    // Writing plain data to memory has no way to fail.
-    seal(postcard::to_extend(value, vec![FORMAT]).expect("plain data serialises"))
+    encode_with(value, &[])
+}
+
+/// A value and, behind it, bytes that older versions did not write.
+pub fn encode_with(value: &impl Serialize, rest: &[u8]) -> Vec<u8> {
+    let mut record = vec![FORMAT];
+    extend(&mut record, value);
+    record.extend_from_slice(rest);
+    seal(record)
 }
 
 /// The value of a record; `name` is what the error calls it.
 pub fn decode<T: DeserializeOwned>(name: &str, record: &[u8]) -> Result<T> {
-    let payload = open(name, record)?;
-    let (value, rest) = postcard::take_from_bytes(payload).map_err(|_| damaged(name))?;
+    let (value, rest) = decode_leading(name, record)?;
     if rest.is_empty() { Ok(value) } else { Err(damaged(name)) }
+}
+
+/// The value of a record, and what follows it.
+pub fn decode_leading<'a, T: DeserializeOwned>(
+    name: &str,
+    record: &'a [u8],
+) -> Result<(T, &'a [u8])> {
+    let mut payload = open(name, record)?;
+    Ok((take(name, &mut payload)?, payload))
 }
 
 /// Metadata as bytes: the same exactly when the metadata is.
@@ -89,6 +115,16 @@ pub fn encode_metadata(metadata: &Metadata) -> Vec<u8> {
     let stored: Vec<(&String, StoredValue)> =
         metadata.iter().map(|(name, value)| (name, value.into())).collect();
     encode(&stored)
+}
+
+/// Bytes as one record.
+pub fn encode_bytes(bytes: &[u8]) -> Vec<u8> {
+    seal([&[FORMAT], bytes].concat())
+}
+
+/// The bytes of a record; `name` is what the error calls it.
+pub fn decode_bytes<'a>(name: &str, record: &'a [u8]) -> Result<&'a [u8]> {
+    open(name, record)
 }
 
 fn seal(mut record: Vec<u8>) -> Vec<u8> {
@@ -104,31 +140,37 @@ fn open<'a>(name: &str, record: &'a [u8]) -> Result<&'a [u8]> {
     }
     match body.split_first() {
         Some((&FORMAT, payload)) => Ok(payload),
-        Some((newer, _)) => Err(Error::new(
-            Code::StorageCorrupt,
-            format!(
-                "the record of {name} has format {newer}; this version of smolrag reads format {FORMAT}. Update the package."
-            ),
-        )),
+        Some((&newer, _)) => Err(unknown(name, newer)),
         None => Err(damaged(name)),
     }
+}
+
+fn unknown(name: &str, format: u8) -> Error {
+    Error::new(
+        Code::StorageCorrupt,
+        format!(
+            "the record of {name} has format {format}, which this version of smolrag cannot read. Update the package."
+        ),
+    )
 }
 
 fn damaged(name: &str) -> Error {
     Error::new(Code::StorageCorrupt, format!("the record of {name} is damaged"))
 }
 
-/// Writes a contribution. `text` must be the text that its excerpts were cut from.
-pub fn encode_document(contribution: &Contribution, text: &str) -> Vec<u8> {
+/// Writes a contribution. `text` must be the text that its excerpts were cut from. Unless it is to be
+/// `kept`, only the excerpts are in the record.
+pub fn encode_document(contribution: &Contribution, text: &str, kept: bool) -> Vec<u8> {
     let offsets = ByteOffsets::of(text, contribution.excerpts.iter().map(|excerpt| excerpt.start));
-    let stored = StoredDocument {
-        revision: contribution.revision.clone(),
-        metadata: contribution
-            .metadata
-            .iter()
-            .map(|(name, value)| (name.clone(), value.into()))
-            .collect(),
-        text_bytes: text.len() as u32,
+    let mut cut = String::new();
+    let mut byte_start = |excerpt: &Excerpt| {
+        if kept {
+            return offsets.byte(excerpt.start);
+        }
+        cut.push_str(&excerpt.text);
+        (cut.len() - excerpt.text.len()) as u32
+    };
+    let reading = StoredReading {
         dimensions: contribution
             .excerpts
             .first()
@@ -137,7 +179,7 @@ pub fn encode_document(contribution: &Contribution, text: &str) -> Vec<u8> {
             .excerpts
             .iter()
             .map(|excerpt| StoredExcerpt {
-                byte_start: offsets.byte(excerpt.start),
+                byte_start: byte_start(excerpt),
                 byte_length: excerpt.text.len() as u32,
                 start: excerpt.start,
                 length: excerpt.end - excerpt.start,
@@ -170,33 +212,134 @@ pub fn encode_document(contribution: &Contribution, text: &str) -> Vec<u8> {
             .collect(),
         keywords: contribution.keywords.clone(),
     };
-    let vectors = (contribution.excerpts.iter().map(|excerpt| &excerpt.vector))
-        .chain(contribution.entities.iter().map(|mention| &mention.vector))
-        .chain(contribution.relationships.iter().map(|mention| &mention.vector));
-    let mut record = postcard::to_extend(&stored, vec![FORMAT]).expect("plain data serialises");
-    record.extend_from_slice(text.as_bytes());
-    record.extend(
-        vectors.flat_map(|vector| vector.raw()).flat_map(|component| component.to_le_bytes()),
-    );
-    seal(record)
+    let source = StoredSource {
+        revision: contribution.revision.clone(),
+        metadata: contribution
+            .metadata
+            .iter()
+            .map(|(name, value)| (name.clone(), value.into()))
+            .collect(),
+        text_bytes: contribution.bytes as u32,
+    };
+    let text = if kept { text } else { &cut };
+    let mut record = vec![DOCUMENT_FORMAT];
+    add_part(&mut record, |part| {
+        extend(part, &kept);
+        extend(part, &source);
+        part.extend_from_slice(text.as_bytes());
+    });
+    add_part(&mut record, |part| extend(part, &reading));
+    add_part(&mut record, |part| {
+        for vector in contribution.vectors() {
+            part.extend(vector.raw().iter().flat_map(|component| component.to_le_bytes()));
+        }
+    });
+    record
 }
 
-fn open_document<'a>(
-    source: &'a str,
-    record: &'a [u8],
-) -> Result<(StoredDocument, &'a str, Vectors<'a>)> {
-    let (stored, rest): (StoredDocument, _) =
-        postcard::take_from_bytes(open(source, record)?).map_err(|_| damaged(source))?;
-    let (text, vectors) =
-        rest.split_at_checked(stored.text_bytes as usize).ok_or_else(|| damaged(source))?;
-    let text = std::str::from_utf8(text).map_err(|_| damaged(source))?;
-    let dimensions = stored.dimensions as usize;
-    Ok((stored, text, Vectors { source, dimensions, rest: vectors }))
+/// Writes plain data behind what is there.
+fn extend(bytes: &mut Vec<u8>, value: &impl Serialize) {
+    // Writing plain data to memory has no way to fail.
+    *bytes = postcard::to_extend(value, std::mem::take(bytes)).expect("plain data serialises");
+}
+
+/// Writes a part of a document's record, with its length and its checksum.
+fn add_part(record: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let mut part = vec![];
+    write(&mut part);
+    record.extend_from_slice(&(part.len() as u32).to_le_bytes());
+    record.extend_from_slice(&part);
+    record.extend_from_slice(&CHECKSUM.checksum(&part).to_le_bytes());
+}
+
+/// Takes a part off a document's record.
+fn take_part<'a>(source: &str, record: &mut &'a [u8]) -> Result<&'a [u8]> {
+    let part = || {
+        let (length, rest) = record.split_first_chunk::<4>()?;
+        let (part, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+        let (checksum, rest) = rest.split_first_chunk::<4>()?;
+        let sound = CHECKSUM.checksum(part) == u32::from_le_bytes(*checksum);
+        sound.then_some((part, rest))
+    };
+    let (part, rest) = part().ok_or_else(|| damaged(source))?;
+    *record = rest;
+    Ok(part)
+}
+
+fn take<T: DeserializeOwned>(source: &str, bytes: &mut &[u8]) -> Result<T> {
+    let (value, rest) = postcard::take_from_bytes(bytes).map_err(|_| damaged(source))?;
+    *bytes = rest;
+    Ok(value)
+}
+
+/// What the user gave, as a record has it.
+pub struct DocumentSource<'a> {
+    /// Of the version that was read.
+    pub revision: Rc<str>,
+    /// What was attached.
+    pub metadata: Metadata,
+    /// Of the whole text.
+    pub bytes: u64,
+    /// The text, or only its excerpts, one after the other.
+    pub text: &'a str,
+    /// Whether it is the whole text.
+    pub kept: bool,
+}
+
+/// What stands behind the source in a document's record.
+enum Rest<'a> {
+    /// Parts not yet looked at.
+    Parts(&'a [u8]),
+    /// Of format 1, whose one checksum held.
+    Read(StoredReading, &'a [u8]),
+}
+
+fn open_document<'a>(name: &str, record: &'a [u8]) -> Result<(DocumentSource<'a>, Rest<'a>)> {
+    let (stored, kept, text, rest) = match record.split_first() {
+        Some((&DOCUMENT_FORMAT, mut parts)) => {
+            let mut part = take_part(name, &mut parts)?;
+            let kept = take(name, &mut part)?;
+            let stored: StoredSource = take(name, &mut part)?;
+            (stored, kept, part, Rest::Parts(parts))
+        }
+        Some((&newer, _)) if newer > DOCUMENT_FORMAT => return Err(unknown(name, newer)),
+        _ => {
+            let mut payload = open(name, record)?;
+            let stored: StoredSource = take(name, &mut payload)?;
+            let reading = take(name, &mut payload)?;
+            let (text, vectors) = payload
+                .split_at_checked(stored.text_bytes as usize)
+                .ok_or_else(|| damaged(name))?;
+            (stored, true, text, Rest::Read(reading, vectors))
+        }
+    };
+    let StoredSource { revision, metadata, text_bytes } = stored;
+    let metadata = metadata.into_iter().map(|(name, value)| (name, value.into())).collect();
+    let text = std::str::from_utf8(text).map_err(|_| damaged(name))?;
+    Ok((DocumentSource { revision, metadata, bytes: text_bytes.into(), text, kept }, rest))
+}
+
+/// Reads what the user gave back, also where what follows in the record is damaged.
+pub fn decode_source<'a>(source: &str, record: &'a [u8]) -> Result<DocumentSource<'a>> {
+    open_document(source, record).map(|(source, _)| source)
 }
 
 /// Reads a contribution back.
 pub fn decode_document(source: &str, record: &[u8]) -> Result<Contribution> {
-    let (stored, text, mut vectors) = open_document(source, record)?;
+    let (given, rest) = open_document(source, record)?;
+    let text = given.text;
+    let (stored, vectors) = match rest {
+        Rest::Read(stored, vectors) => (stored, vectors),
+        Rest::Parts(mut parts) => {
+            let stored: StoredReading = take(source, &mut take_part(source, &mut parts)?)?;
+            let vectors = take_part(source, &mut parts)?;
+            if !parts.is_empty() {
+                return Err(damaged(source));
+            }
+            (stored, vectors)
+        }
+    };
+    let mut vectors = Vectors { source, dimensions: stored.dimensions as usize, rest: vectors };
     let excerpts = (stored.excerpts.into_iter())
         .map(|excerpt| {
             let from = excerpt.byte_start as usize;
@@ -242,23 +385,14 @@ pub fn decode_document(source: &str, record: &[u8]) -> Result<Contribution> {
     vectors.finish()?;
     Ok(Contribution {
         source: source.into(),
-        revision: stored.revision,
-        metadata: stored
-            .metadata
-            .into_iter()
-            .map(|(name, value)| (name, value.into()))
-            .collect::<Metadata>(),
-        bytes: text.len() as u64,
+        revision: given.revision,
+        metadata: given.metadata,
+        bytes: given.bytes,
         excerpts,
         entities,
         relationships,
         keywords: stored.keywords,
     })
-}
-
-/// Reads the source text of a document back.
-pub fn decode_text(source: &str, record: &[u8]) -> Result<String> {
-    open_document(source, record).map(|(_, text, _)| text.to_owned())
 }
 
 impl From<&MetadataValue> for StoredValue {
@@ -396,9 +530,26 @@ mod tests {
     #[test]
     fn a_contribution_comes_back_as_it_was() {
         let (contribution, text) = sample();
-        let record = encode_document(&contribution, text);
-        assert_eq!(decode_document("a.md", &record).unwrap(), contribution);
-        assert_eq!(decode_text("a.md", &record).unwrap(), text);
+        for kept in [true, false] {
+            let record = encode_document(&contribution, text, kept);
+            assert_eq!(decode_document("a.md", &record).unwrap(), contribution);
+            let source = decode_source("a.md", &record).unwrap();
+            assert_eq!((source.kept, source.metadata), (kept, contribution.metadata.clone()));
+            assert_eq!(source.text == text, kept);
+        }
+    }
+
+    #[test]
+    fn the_text_outlives_damage_of_what_was_made_from_it() {
+        let (contribution, text) = sample();
+        let mut record = encode_document(&contribution, text, true);
+        let behind = 1 + 8 + u32::from_le_bytes(*record[1..].first_chunk().unwrap()) as usize;
+        for at in behind..record.len() {
+            record[at] ^= 1;
+            assert_eq!(decode_document("a.md", &record).unwrap_err().code, Code::StorageCorrupt);
+            assert_eq!(decode_source("a.md", &record).unwrap().text, text);
+            record[at] ^= 1;
+        }
     }
 
     #[test]
@@ -413,7 +564,7 @@ mod tests {
         #[test]
         fn every_damage_is_noticed(at in any::<prop::sample::Index>(), flip in 1u8..) {
             let (contribution, text) = sample();
-            let mut record = encode_document(&contribution, text);
+            let mut record = encode_document(&contribution, text, true);
             let at = at.index(record.len());
             record[at] ^= flip;
             prop_assert_eq!(decode_document("a.md", &record).unwrap_err().code, Code::StorageCorrupt);

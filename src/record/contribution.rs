@@ -113,3 +113,19 @@ pub struct Contribution {
     /// What the document as a whole is about.
     pub keywords: Vec<Rc<str>>,
 }
+
+impl Contribution {
+    /// All vectors: those of excerpts, entity mentions and relationship mentions, in this order.
+    pub fn vectors(&self) -> impl Iterator<Item = &UnitVector> {
+        (self.excerpts.iter().map(|excerpt| &excerpt.vector))
+            .chain(self.entities.iter().map(|mention| &mention.vector))
+            .chain(self.relationships.iter().map(|mention| &mention.vector))
+    }
+
+    /// The places of [`Contribution::vectors`].
+    pub fn vectors_mut(&mut self) -> impl Iterator<Item = &mut UnitVector> {
+        (self.excerpts.iter_mut().map(|excerpt| &mut excerpt.vector))
+            .chain(self.entities.iter_mut().map(|mention| &mut mention.vector))
+            .chain(self.relationships.iter_mut().map(|mention| &mut mention.vector))
+    }
+}

@@ -1,6 +1,7 @@
 // What the package promises, the same in every host. Each case opens its own knowledge base.
 import { callbacks } from "./callbacks.mjs";
 import { equal, ok, rejects } from "./expect.mjs";
+import { persistence } from "./persistence.mjs";
 
 const modes = ["standard", "local_kg", "global_kg", "hybrid_kg", "mix"];
 
@@ -284,6 +285,8 @@ export function contract({ open, pkg, indexedDB, corpora }) {
       await rag.close();
     },
   };
+
+  Object.assign(cases, persistence({ open, pkg }));
 
   for (const [name, documents] of Object.entries(corpora)) {
     cases[`the corpus ${name} is ingested, asked about in five modes, and removed from`] = async () => {

@@ -3,7 +3,7 @@ import { chromium } from "playwright-core";
 
 import { chromium as executable } from "../../tools/browser.mjs";
 
-const flags = [
+export const flags = [
   // Root cannot use the sandbox; the others keep the browser from talking to anybody.
   "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
   "--disable-component-update", "--disable-sync", "--no-first-run",

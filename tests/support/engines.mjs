@@ -14,9 +14,11 @@ export function launchEngine(name) {
 
 async function chromium() {
   const browser = await launch();
+  // Pages share what is stored, as tabs do.
+  const context = await browser.newContext();
   return {
     async open(url) {
-      const page = await browser.newPage();
+      const page = await context.newPage();
       await page.goto(url);
       return { evaluate: (run, argument) => page.evaluate(run, argument), close: () => page.close() };
     },

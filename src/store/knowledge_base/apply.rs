@@ -9,6 +9,8 @@ use crate::{record::Contribution, store::MergeRules};
 /// A change that is being made, a step at a time: see [`KnowledgeBase::begin`].
 pub struct Applying {
     moves: vec::IntoIter<Move>,
+    /// Whether the indices follow at the end.
+    settles: bool,
     refreshing: bool,
 }
 
@@ -35,20 +37,37 @@ impl KnowledgeBase {
     /// # Panics
     /// If the change was made for a knowledge base with other options.
     pub fn begin(&mut self, change: Change) -> Applying {
+        self.begin_all([change])
+    }
+
+    /// Begins several changes, of which one after the other is made.
+    pub fn begin_all(&mut self, changes: impl IntoIterator<Item = Change>) -> Applying {
         let mut moves = vec![];
+        for change in changes {
+            self.plan(change, &mut moves);
+        }
+        Applying { moves: moves.into_iter(), settles: true, refreshing: false }
+    }
+
+    /// Begins one of many changes, the last of which is begun with [`KnowledgeBase::begin_all`]: only then
+    /// do the indices follow all of them, and may anything be asked.
+    pub fn begin_one_of_many(&mut self, change: Change) -> Applying {
+        Applying { settles: false, ..self.begin(change) }
+    }
+
+    fn plan(&mut self, change: Change, moves: &mut Vec<Move>) {
         match change {
             Change::Put(checked) => {
                 let contribution = checked.into_inner();
-                self.take_out(&contribution.source, &mut moves);
+                self.take_out(&contribution.source, moves);
                 let slot = self.slots.insert(());
                 let document = Rc::new(Document::new(slot, contribution, &self.network.rules));
                 self.documents.insert(document.contribution.source.clone(), document.clone());
                 moves.extend(items(&document).map(|(item, place)| Move::Come(item, place)));
             }
-            Change::Remove(source) => self.take_out(&source, &mut moves),
-            Change::Rules(rules) => self.exchange_rules(rules, &mut moves),
+            Change::Remove(source) => self.take_out(&source, moves),
+            Change::Rules(rules) => self.exchange_rules(rules, moves),
         }
-        Applying { moves: moves.into_iter(), refreshing: false }
     }
 
     /// Carries a change on; whether there is more to do. What one step costs depends neither on the
@@ -57,6 +76,9 @@ impl KnowledgeBase {
         if let Some(next) = change.moves.next() {
             self.make(next);
             return true;
+        }
+        if !change.settles {
+            return false;
         }
         // Only now, so that what leaves with a document's old version and comes with the new one is
         // neither forgotten nor made again.
