@@ -36,6 +36,14 @@ bench-calls: package ## measure concurrent calls in Chromium, on the page and in
 	tools/setup test
 	$(env) node benches/calls.mjs
 
+bench-open: package ## measure opening 1,000 and 10,000 documents in Chromium against reading their bytes
+	tools/setup test
+	$(env) node benches/open.mjs
+
+tabs: package ## four tabs at once in each browser engine, 20 times
+	tools/setup test
+	SEEDS=20 $(env) node --test tests/engines/tabs.test.mjs
+
 kill: package ## kill each host 200 times while it writes, and look at what is there
 	tools/setup test
 	KILLS=200 $(env) node --test tests/kill/

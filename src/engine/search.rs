@@ -15,7 +15,7 @@ use hashbrown::HashMap;
 
 use super::{
     fusion::fuse,
-    retrieve::{Found, FoundEntity, FoundExcerpt, FoundRelationship, RetrieveOptions},
+    retrieve::{FRAME, Found, FoundEntity, FoundExcerpt, FoundRelationship, RetrieveOptions},
 };
 use crate::{
     order::{OrderedMap, OrderedSet, sort_by},
