@@ -233,6 +233,7 @@ impl Ingest<'_> {
         if stored.as_deref() == Some(&*revision) {
             return Ok(Outcome::Unchanged);
         }
+        self.engine.check_room()?;
         let pacer = &self.engine.0.pacer;
         let think = async {
             let contribution = self.think(document, revision).await?;

@@ -91,6 +91,8 @@ pub struct Options {
     pub cache: CacheLimits,
     /// The most bytes of a document.
     pub document_bytes: usize,
+    /// Bytes of memory that the knowledge base may hold before documents are refused.
+    pub memory: usize,
     /// Whether names that differ only in form are one entity.
     pub resolve_entities: bool,
     /// What a language model is told.
@@ -108,6 +110,7 @@ impl Default for Options {
             storage_timeout: 60_000.0,
             cache: CacheLimits { entries: 10_000, bytes: 64 << 20 },
             document_bytes: 8 << 20,
+            memory: usize::MAX,
             resolve_entities: true,
             prompts: prompt::Options::default(),
         }
@@ -154,6 +157,8 @@ pub(super) struct Inner {
     next_caller: Cell<Caller>,
     /// Cancelled to close by force: no storage is waited for any more.
     forced: Signal,
+    /// The bytes that the knowledge base held, and the epoch it stood at then.
+    measured: Cell<Option<(Epoch, usize)>>,
 }
 
 /// Counts, as they are now.
@@ -226,6 +231,7 @@ impl Engine {
             extractive,
             next_caller: Cell::default(),
             forced,
+            measured: Cell::default(),
             ports,
             options,
         }));
@@ -235,17 +241,44 @@ impl Engine {
 
     /// Counts, as they are now.
     pub fn stats(&self) -> Stats {
-        let (counts, bytes) = self.0.version.counts();
+        let version = &self.0.version;
         Stats {
             epoch: self.0.epoch.get(),
-            counts,
-            bytes,
+            counts: version.counts(),
+            bytes: version.bytes(),
             cache: Caches {
                 completions: self.0.completions.cache.stats(),
                 embeddings: self.0.embeddings.cache.stats(),
             },
             queue: self.0.queue.stats(),
         }
+    }
+
+    /// Refuses more while the knowledge base holds more than `limits.memory`.
+    pub(super) fn check_room(&self) -> Result<()> {
+        if self.0.options.memory == usize::MAX {
+            return Ok(());
+        }
+        let (version, epoch) = (&self.0.version, self.0.epoch.get());
+        // Measuring goes through everything, so it waits until about a thirtieth may have changed.
+        let lasts = version.counts().documents as Epoch / 32;
+        let measured = self.0.measured.get().filter(|(at, _)| epoch.abs_diff(*at) <= lasts);
+        let bytes = measured.map_or_else(|| version.bytes(), |(_, bytes)| bytes);
+        self.0.measured.set(measured.or(Some((epoch, bytes))));
+        self.check_memory(bytes)
+    }
+
+    pub(super) fn check_memory(&self, bytes: usize) -> Result<()> {
+        let most = self.0.options.memory;
+        if bytes <= most {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::StorageQuota,
+            format!(
+                "the knowledge base holds {bytes} bytes of memory, more than limits.memory ({most}); remove documents or raise the limit"
+            ),
+        ))
     }
 
     /// The knowledge base in bytes: those of two engines are equal exactly if the same documents and

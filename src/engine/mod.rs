@@ -13,6 +13,7 @@
 //! | `persist.rs` | how it stands in its storage, and how a change reaches both |
 //! | `ingest.rs` | documents in: split, read, embed, commit |
 //! | `retrieve.rs`, `search.rs`, `fusion.rs` | what bears on a question, in five modes |
+//! | `snapshot.rs` | the whole of it as one file |
 //! | `answer.rs` | answers with the passages they cite |
 //! | `browse.rs` | looking at what is there; removing, merging |
 //!
@@ -33,6 +34,7 @@ mod retrieve;
 mod schedule;
 mod search;
 mod signal;
+mod snapshot;
 mod storage;
 mod version;
 

@@ -28,18 +28,18 @@ use crate::{
     store::{Change, Checked, KnowledgeBase, MergeRules},
 };
 
-const DOCUMENTS: Table = "documents";
+pub(super) const DOCUMENTS: Table = "documents";
 const CHANGES: Table = "changes";
-const META: Table = "meta";
-const MODEL: &str = "model";
-const RULES: &str = "rules";
+pub(super) const META: Table = "meta";
+pub(super) const MODEL: &str = "model";
+pub(super) const RULES: &str = "rules";
 
 /// Rows of one read.
-const PAGE: usize = 64;
+pub(super) const PAGE: usize = 64;
 /// Epochs whose changes are kept. An instance further behind reads everything anew.
 const KEPT_CHANGES: Epoch = 1024;
 /// Commits by others that one commit gives way to before it fails.
-const ATTEMPTS: usize = 64;
+pub(super) const ATTEMPTS: usize = 64;
 
 /// What a commit wrote or deleted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,12 +119,22 @@ fn document_key(source: &str) -> String {
     format!("{source}\u{1}")
 }
 
-fn source_of(key: &str) -> &str {
+pub(super) fn source_of(key: &str) -> &str {
     key.strip_suffix('\u{1}').unwrap_or(key)
 }
 
 fn epoch_key(epoch: Epoch) -> String {
     format!("{epoch:020}")
+}
+
+/// Merge rules as they were stored.
+pub(super) fn rules_from(record: &[u8], resolve_entities: bool) -> Result<MergeRules> {
+    let stored: StoredRules = decode("the merged names", record)?;
+    let mut rules = MergeRules::new(resolve_entities);
+    for (into, names) in &stored {
+        rules.merge(names, into)?;
+    }
+    Ok(rules)
 }
 
 impl Engine {
@@ -185,13 +195,31 @@ impl Engine {
     fn rows(&self, prepared: &Prepared, next: Epoch) -> Changes {
         let (mut rows, mut changed) = (Changes::default(), Changed::default());
         prepared.write(&mut rows, &mut changed);
-        rows.puts.push((CHANGES, epoch_key(next), encode(&changed)));
+        self.bookkeeping(&mut rows, &changed, next);
+        rows
+    }
+
+    fn bookkeeping(&self, rows: &mut Changes, changed: &Changed, next: Epoch) {
+        rows.puts.push((CHANGES, epoch_key(next), encode(changed)));
         if next > KEPT_CHANGES {
             rows.deletes.push((CHANGES, epoch_key(next - KEPT_CHANGES)));
         }
         if next == 1 {
             rows.puts.push((META, MODEL.into(), encode(&self.model())));
         }
+    }
+
+    /// What a commit writes that changes all these documents and the merged names; those that are gone
+    /// are deleted.
+    pub(super) fn changed_everything(
+        &self,
+        documents: Vec<Rc<str>>,
+        gone: &[Rc<str>],
+        next: Epoch,
+    ) -> Changes {
+        let mut rows = Changes::default();
+        rows.deletes.extend(gone.iter().map(|source| (DOCUMENTS, document_key(source))));
+        self.bookkeeping(&mut rows, &Changed { documents, rules: true }, next);
         rows
     }
 
@@ -263,11 +291,7 @@ impl Engine {
 
     async fn apply_rules(&self) -> Result<()> {
         let Some(record) = self.meta(RULES).await? else { return Ok(()) };
-        let stored: StoredRules = decode("the merged names", &record)?;
-        let mut rules = MergeRules::new(self.0.options.resolve_entities);
-        for (into, names) in &stored {
-            rules.merge(names, into)?;
-        }
+        let rules = rules_from(&record, self.0.options.resolve_entities)?;
         self.0.version.apply(Change::Rules(rules), &self.0.pacer).await;
         Ok(())
     }
@@ -281,8 +305,14 @@ impl Engine {
 
     /// Refuses to mix the vectors of two models.
     async fn check_model(&self) -> Result<()> {
-        let Some(record) = self.meta(MODEL).await? else { return Ok(()) };
-        let (stored, own): (Model, Model) = (decode("the embedding model", &record)?, self.model());
+        match self.meta(MODEL).await? {
+            Some(record) => self.check_model_record(&record),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn check_model_record(&self, record: &[u8]) -> Result<()> {
+        let (stored, own): (Model, Model) = (decode("the embedding model", record)?, self.model());
         if stored == own {
             return Ok(());
         }

@@ -13,8 +13,10 @@ use crate::{
         CacheLimits, DocumentInput, Embedder, GateLimits, GraphOptions, Notice, Options, Ports,
         QueryOptions, QueueLimits, RetrieveOptions, Splitter,
     },
+    order::sort,
     port::{LanguageModel, Mode, Role, Storage, Turn},
     record::{Code, Error, Filter, Metadata, MetadataValue, Result},
+    store::{KindStatistics, Statistics},
     text::{ExcerptOptions, Strategy},
 };
 
@@ -169,6 +171,40 @@ fn metadata_value(value: &JsValue, depth: u32) -> Option<MetadataValue> {
     text("metadata", value).ok().map(MetadataValue::Text)
 }
 
+/// What `SmolRag.statistics` gave, added up.
+pub fn statistics(value: &JsValue) -> Result<KindStatistics> {
+    let of = |kind: &str| {
+        let value = property(value, kind);
+        let frequencies = property(&value, "frequencies");
+        let pairs = Array::is_array(&frequencies).then(|| Array::from(&frequencies));
+        let pair = |pair: JsValue| {
+            let pair = Array::from(&pair);
+            Ok((text("a term", &pair.get(0))?.into(), pair.get(1).as_f64().unwrap_or(0.0) as u64))
+        };
+        let mut frequencies =
+            pairs.unwrap_or_default().iter().map(pair).collect::<Result<Vec<_>>>()?;
+        sort(&mut frequencies);
+        Ok(Statistics {
+            count: count(&value, "count", 0)? as u64,
+            length: number(&value, "length")?.unwrap_or(0.0) as u64,
+            frequencies,
+        })
+    };
+    Ok(KindStatistics {
+        excerpts: of("excerpts")?,
+        entities: of("entities")?,
+        relationships: of("relationships")?,
+    })
+}
+
+/// A `Uint8Array`.
+pub fn bytes(what: &str, value: &JsValue) -> Result<Vec<u8>> {
+    let bytes = value
+        .dyn_ref::<Uint8Array>()
+        .ok_or_else(|| Error::invalid(format!("{what} must be a Uint8Array")))?;
+    Ok(bytes.to_vec())
+}
+
 /// `{ mode?, topK?, maxTokens?, filter? }`.
 pub fn retrieve_options(value: &JsValue) -> Result<RetrieveOptions> {
     let value = options("options", value)?;
@@ -277,6 +313,7 @@ fn limits(value: &JsValue) -> Result<Options> {
             bytes: count(cache, "cache.bytes", defaults.cache.bytes)?,
         },
         document_bytes: count(limits, "limits.documentBytes", defaults.document_bytes)?,
+        memory: count(limits, "limits.memory", defaults.memory)?,
         ..defaults
     })
 }

@@ -3,7 +3,7 @@ import type { AnswerPart, CallOptions, Events, IngestOptions, QueryOptions, Stat
 /** The calls of an engine, by their names in the core. */
 export type Method =
   | "ingest" | "retrieve" | "query" | "remove" | "documents" | "text" | "entity" | "relationships" | "graph"
-  | "mergeEntities" | "unmerge" | "close";
+  | "mergeEntities" | "unmerge" | "exportSnapshot" | "importSnapshot" | "statistics" | "assume" | "close";
 
 /** One open knowledge base, in this thread or in another. Calls begin in the order in which they are made. */
 export interface Engine {

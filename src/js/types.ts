@@ -107,6 +107,11 @@ export interface Limits {
   storageTimeout?: number;
   /** The most UTF-8 bytes of one document; default 8 MiB. */
   documentBytes?: number;
+  /**
+   * Bytes of memory (`stats().bytes`) that the knowledge base may hold; past it documents are refused with
+   * `storage-quota`, and all else goes on. Default: no limit.
+   */
+  memory?: number;
 }
 
 export interface CallOptions {
@@ -308,6 +313,16 @@ export interface Stats {
   /** An estimate of the memory that the knowledge base holds. */
   bytes: number;
 }
+
+/** What BM25 needs to know of all entries; those of several indices add up. */
+export interface Statistics {
+  count: number;
+  length: number;
+  frequencies: [term: string, entries: number][];
+}
+
+/** Of each kind of thing that is searched. */
+export type KindStatistics = Record<"excerpts" | "entities" | "relationships", Statistics>;
 
 export interface Events {
   commit: { epoch: number; source?: string };
