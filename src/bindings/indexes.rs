@@ -85,6 +85,11 @@ impl Vectors {
         Vectors { index: CompactIndex::new(dimensions), compare }
     }
 
+    /// Makes room for so many more rows.
+    pub fn reserve(&self, count: usize) {
+        self.index.reserve(count);
+    }
+
     /// New last rows, one behind the other. If one cannot be taken, those before it have been.
     pub fn append(&mut self, vectors: &[f32]) -> Result<()> {
         let mut rows = vectors.chunks_exact(self.index.dimensions());

@@ -66,6 +66,7 @@ export class VectorIndex {
     }
     this.#instance.call((core) => {
       const before = this.#ids.length;
+      core.reserve(added.length);
       try {
         const step = Math.max(1, Math.floor(CHUNK / this.dimensions)) * this.dimensions;
         for (let from = 0; from < vectors.length; from += step) core.append(vectors.subarray(from, from + step));

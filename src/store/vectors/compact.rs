@@ -1,3 +1,5 @@
+use std::hint::black_box;
+
 use smolrag_kernels::{native, rotate, rows};
 
 use super::{candidates, codes::Codes, rows::Rows};
@@ -53,6 +55,14 @@ impl CompactIndex {
     /// How many components a vector has.
     pub fn dimensions(&self) -> usize {
         self.dimensions
+    }
+
+    /// Makes room for so many more vectors in one step. A wasm memory that grows by little steps makes its
+    /// host collect garbage at each: a million vectors then took a minute.
+    pub fn reserve(&self, count: usize) {
+        let row = self.dimensions + self.dimensions.div_ceil(2) + self.dimensions.div_ceil(8) + 8;
+        // Freed at once, it is what the blocks are then taken from.
+        drop(black_box(Vec::<u8>::with_capacity(count * row)));
     }
 
     /// Appends a vector, or replaces that of a row. Refuses, and changes nothing, if a component is not
