@@ -11,7 +11,6 @@ import { parseArgs } from "node:util";
 
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
-import { staticEmbedder } from "smolrag";
 
 import { chromium as executable } from "../../tools/browser.mjs";
 import { serve } from "../../tools/serve.mjs";
@@ -38,21 +37,11 @@ const corpus = (count) => Array.from({ length: count }, (_, i) => {
   return `${a.slice(0, a.length / 2)} ${b.slice(b.length / 2)}`;
 });
 
-async function tableVectors() {
-  const embedder = staticEmbedder(readFileSync(join(here, "../../pkg/embedding.bin")));
-  const all = [];
-  for (let from = 0; from < texts.length; from += 500) all.push(...(await embedder.embed(texts.slice(from, from + 500))));
-  const file = join(work, "table.f32");
-  writeFileSync(file, new Uint8Array(Float32Array.from(all.flatMap((vector) => Array.from(vector))).buffer));
-  return { file, dimensions: embedder.dimensions, queries: 100 };
-}
-
 const minilm = join(process.env.SMOLRAG_CACHE ?? work, "minilm.f32");
 const sets = {
   "10,000 × 384, clustered": { count: 10_000, dimensions: 384, queries: 100 },
   "100,000 × 384, clustered": { count: 100_000, dimensions: 384, queries: 50 },
   "10,000 × 1,536, clustered": { count: 10_000, dimensions: 1536, queries: 50 },
-  "passages, built-in table": tableVectors,
   ...(existsSync(minilm) && { "passages, MiniLM": { file: minilm, dimensions: 384, queries: 100 } }),
   "1,000,000 × 384, clustered": { count: 1_000_000, dimensions: 384, queries: 20, only: ["smolrag"] },
   "1,000 texts": { texts: 1000 },
@@ -111,8 +100,7 @@ const load = () => loadavg()[0].toFixed(1);
 for (const host of ["node", "chromium"].filter((host) => chosen(values.hosts, host))) {
   const page = host === "chromium" ? await chromiumHost() : undefined;
   const run = page?.run ?? inNode;
-  for (const [name, given] of Object.entries(sets).filter(([name]) => name.includes(values.sets ?? ""))) {
-    const set = typeof given === "function" ? await given() : given;
+  for (const [name, set] of Object.entries(sets).filter(([name]) => name.includes(values.sets ?? ""))) {
     if (page && set.file === minilm) writeFileSync(join(work, "minilm.f32"), readFileSync(minilm));
     const [rows, before] = [[], load()];
     const all = set.texts ? textPeers : vectorPeers;
