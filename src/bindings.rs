@@ -9,7 +9,7 @@ mod indexes;
 use std::{cell::RefCell, rc::Rc};
 
 use futures::{FutureExt, StreamExt, future::LocalBoxFuture, stream::LocalBoxStream};
-use js_sys::{Array, Function, Promise};
+use js_sys::{Array, Function, Promise, Uint8Array};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
@@ -212,6 +212,35 @@ impl Core {
             let (embedder, progress) = (arguments::embedder(&embedder), progress(&options));
             async move { engine.reembed(embedder?, signal, progress?).await }
         })
+    }
+
+    /// See `SmolRag.exportSnapshot`.
+    #[wasm_bindgen(js_name = exportSnapshot)]
+    pub fn export_snapshot(&self) -> Promise {
+        let engine = self.0.clone();
+        let file = async move { Ok(Uint8Array::from(&*engine.export_snapshot().await?).into()) };
+        settling(file.boxed_local())
+    }
+
+    /// See `SmolRag.importSnapshot`.
+    #[wasm_bindgen(js_name = importSnapshot)]
+    pub fn import_snapshot(&self, file: JsValue) -> Promise {
+        let engine = self.0.clone();
+        promise(
+            async move { engine.import_snapshot(&arguments::bytes("the snapshot", &file)?).await },
+        )
+    }
+
+    /// See `SmolRag.statistics`.
+    pub fn statistics(&self, queries: JsValue) -> Promise {
+        let engine = self.0.clone();
+        promise(async move { engine.statistics(arguments::names("queries", &queries)?).await })
+    }
+
+    /// See `SmolRag.assume`.
+    pub fn assume(&self, statistics: JsValue) -> Promise {
+        let engine = self.0.clone();
+        promise(async move { engine.assume(arguments::statistics(&statistics)?).await })
     }
 
     /// See `SmolRag.stats`.

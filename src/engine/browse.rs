@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{ingest::check_name, instance::Engine, persist::Prepared, signal::Signal};
 use crate::{
     record::{Filter, Metadata, Result},
-    store::{DocumentRef, EntityRef, KnowledgeBase, PlaceRef, RelationshipRef},
+    store::{DocumentRef, EntityRef, KindStatistics, KnowledgeBase, PlaceRef, RelationshipRef},
 };
 
 /// A document.
@@ -200,6 +200,20 @@ impl Engine {
             })
         })
         .await
+    }
+
+    /// What lexical searches for these texts go by here.
+    pub async fn statistics(&self, queries: Vec<String>) -> Result<KindStatistics> {
+        self.reading(&Signal::default(), async {
+            Ok(self.0.version.read(|knowledge| knowledge.statistics(&queries)).await)
+        })
+        .await
+    }
+
+    /// Lets lexical searches go by the statistics of a whole that these documents are a part of.
+    pub async fn assume(&self, statistics: KindStatistics) -> Result<()> {
+        self.0.version.assume(statistics).await;
+        Ok(())
     }
 
     /// A part of the graph.

@@ -318,6 +318,7 @@ impl Ingest<'_> {
         if stored.as_deref() == Some(&*revision) {
             return Ok(Outcome::Unchanged);
         }
+        self.engine.check_room()?;
         let (pacer, kept) = (&self.engine.0.pacer, self.engine.0.options.keep_text);
         let paid = self.signal.guard(self.engine.recall(&document.source)).await?;
         let think = async {

@@ -106,6 +106,8 @@ pub struct Options {
     pub budget: Budget,
     /// The most bytes of a document.
     pub document_bytes: usize,
+    /// Bytes of memory that the knowledge base may hold before documents are refused.
+    pub memory: usize,
     /// Whether names that differ only in form are one entity.
     pub resolve_entities: bool,
     /// Whether the text of each document is kept with it; else only its excerpts are.
@@ -126,6 +128,7 @@ impl Default for Options {
             cache: CacheLimits { entries: 10_000, bytes: 64 << 20 },
             budget: Budget::default(),
             document_bytes: 8 << 20,
+            memory: usize::MAX,
             resolve_entities: true,
             keep_text: true,
             prompts: prompt::Options::default(),
@@ -178,6 +181,8 @@ pub(super) struct Inner {
     next_caller: Cell<Caller>,
     /// Cancelled to close by force: no storage is waited for any more.
     forced: Signal,
+    /// The bytes that the knowledge base held, and the epoch it stood at then.
+    measured: Cell<Option<(Epoch, usize)>>,
 }
 
 /// One call of the engine, to those whom it shares the models with.
@@ -273,6 +278,7 @@ impl Engine {
             account: Account::new(options.budget),
             next_caller: Cell::default(),
             forced,
+            measured: Cell::default(),
             ports,
             options,
         }));
@@ -286,11 +292,11 @@ impl Engine {
 
     /// Counts, as they are now.
     pub fn stats(&self) -> Stats {
-        let (counts, bytes) = self.0.version.counts();
+        let version = &self.0.version;
         Stats {
             epoch: self.0.epoch.get(),
-            counts,
-            bytes,
+            counts: version.counts(),
+            bytes: version.bytes(),
             cache: Caches {
                 completions: self.0.completions.cache.stats(),
                 embeddings: self.0.embeddings.cache.stats(),
@@ -299,6 +305,33 @@ impl Engine {
             damaged: self.0.stored.borrow().damaged.values().cloned().collect(),
             usage: self.0.account.usage(),
         }
+    }
+
+    /// Refuses more while the knowledge base holds more than `limits.memory`.
+    pub(super) fn check_room(&self) -> Result<()> {
+        if self.0.options.memory == usize::MAX {
+            return Ok(());
+        }
+        let (version, epoch) = (&self.0.version, self.0.epoch.get());
+        // Measuring goes through everything, so it waits until about a thirtieth may have changed.
+        let lasts = version.counts().documents as Epoch / 32;
+        let measured = self.0.measured.get().filter(|(at, _)| epoch.abs_diff(*at) <= lasts);
+        let bytes = measured.map_or_else(|| version.bytes(), |(_, bytes)| bytes);
+        self.0.measured.set(measured.or(Some((epoch, bytes))));
+        self.check_memory(bytes)
+    }
+
+    pub(super) fn check_memory(&self, bytes: usize) -> Result<()> {
+        let most = self.0.options.memory;
+        if bytes <= most {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::StorageQuota,
+            format!(
+                "the knowledge base holds {bytes} bytes of memory, more than limits.memory ({most}); remove documents or raise the limit"
+            ),
+        ))
     }
 
     /// The knowledge base in bytes: those of two engines are equal exactly if the same documents and

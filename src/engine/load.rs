@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Rows of one read.
-const PAGE: usize = 64;
+pub(super) const PAGE: usize = 64;
 /// Commits that are followed in one step.
 const FOLLOWED: usize = 16;
 
@@ -93,11 +93,16 @@ fn apply_meta(stored: &mut Stored, rows: &[Row], resolve: bool) -> Result<Option
     stored.reembedding = stored.meta(rows, REEMBEDDING, "the re-embedding").map(|(found, _)| found);
     let merged = stored.meta::<StoredRules>(rows, RULES, "the merged names");
     let Some((merged, _)) = merged else { return Ok(None) };
+    rules_change(&merged, resolve).map(Some)
+}
+
+/// The change that stored rules are.
+pub(super) fn rules_change(merged: &StoredRules, resolve: bool) -> Result<Change> {
     let mut rules = MergeRules::new(resolve);
-    for (into, names) in &merged {
+    for (into, names) in merged {
         rules.merge(names, into)?;
     }
-    Ok(Some(Change::Rules(rules)))
+    Ok(Change::Rules(rules))
 }
 
 impl Engine {

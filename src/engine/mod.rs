@@ -18,6 +18,7 @@
 //! | `repair.rs`, `reembed.rs` | damaged records; another embedding model |
 //! | `ingest.rs`, `estimate.rs` | documents in: split, read, embed, commit; what that would cost |
 //! | `retrieve.rs`, `search.rs`, `fusion.rs` | what bears on a question, in five modes |
+//! | `snapshot.rs` | the whole of it as one file |
 //! | `answer.rs` | answers with the passages they cite |
 //! | `browse.rs` | looking at what is there; removing, merging |
 //!
@@ -44,6 +45,7 @@ mod schedule;
 mod schema;
 mod search;
 mod signal;
+mod snapshot;
 mod storage;
 mod usage;
 mod version;

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Commits by others that one commit gives way to before it fails.
-const ATTEMPTS: usize = 64;
+pub(super) const ATTEMPTS: usize = 64;
 
 /// A change as it is prepared: what to write, and what to apply once it is written.
 #[derive(Clone)]
@@ -185,7 +185,7 @@ impl Engine {
         self.0.ports.storage.commit(epoch, rows).await
     }
 
-    fn documents_table(&self) -> &'static str {
+    pub(super) fn documents_table(&self) -> &'static str {
         self.0.stored.borrow().documents()
     }
 

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use super::limits::Semaphore;
 use crate::{
     port::Pacer,
-    store::{Applying, Change, Counts, KnowledgeBase},
+    store::{Applying, Change, Counts, KindStatistics, KnowledgeBase},
 };
 
 /// The knowledge base, of which everybody sees whole versions only, although a large change is made
@@ -47,7 +47,8 @@ impl Version {
         self.generation.get()
     }
 
-    /// Puts another knowledge base in the place of this one.
+    /// Puts another knowledge base in the place of this one, whole. Those who waited to read have read
+    /// before.
     pub async fn replace(&self, knowledge: KnowledgeBase) {
         let _turn = self.turn.acquire(0).await;
         self.dimensions.set(knowledge.dimensions());
@@ -83,8 +84,19 @@ impl Version {
         self.knowledge.borrow().canonical_bytes()
     }
 
-    /// What the version that stands holds, and an estimate of the bytes of memory that are held.
-    pub fn counts(&self) -> (Counts, usize) {
-        (self.counts.get(), self.knowledge.borrow().bytes())
+    /// Lets lexical searches go by other statistics, see [`KnowledgeBase::assume`].
+    pub async fn assume(&self, statistics: KindStatistics) {
+        let _turn = self.turn.acquire(0).await;
+        self.knowledge.borrow_mut().assume(statistics);
+    }
+
+    /// What the version that stands holds.
+    pub fn counts(&self) -> Counts {
+        self.counts.get()
+    }
+
+    /// An estimate of the bytes of memory that are held. Goes through every term.
+    pub fn bytes(&self) -> usize {
+        self.knowledge.borrow().bytes()
     }
 }

@@ -16,9 +16,11 @@ use crate::{
         Budget, CacheLimits, DocumentInput, Embedder, GateLimits, GraphOptions, Notice, Options,
         Ports, QueryOptions, QueueLimits, Rerank, RetrieveOptions, Splitter,
     },
+    order::sort,
     port::{LanguageModel, Mode, Reranker, Role, Storage, TokenCounter, Turn},
     prompt,
     record::{Code, Error, Filter, Metadata, MetadataValue, Result},
+    store::{KindStatistics, Statistics},
     text::{ExcerptOptions, Strategy},
 };
 
@@ -171,6 +173,40 @@ fn metadata_value(value: &JsValue, depth: u32) -> Option<MetadataValue> {
         return list.collect::<Option<_>>().map(MetadataValue::List);
     }
     text("metadata", value).ok().map(MetadataValue::Text)
+}
+
+/// What `SmolRag.statistics` gave, added up.
+pub fn statistics(value: &JsValue) -> Result<KindStatistics> {
+    let of = |kind: &str| {
+        let value = property(value, kind);
+        let frequencies = property(&value, "frequencies");
+        let pairs = Array::is_array(&frequencies).then(|| Array::from(&frequencies));
+        let pair = |pair: JsValue| {
+            let pair = Array::from(&pair);
+            Ok((text("a term", &pair.get(0))?.into(), pair.get(1).as_f64().unwrap_or(0.0) as u64))
+        };
+        let mut frequencies =
+            pairs.unwrap_or_default().iter().map(pair).collect::<Result<Vec<_>>>()?;
+        sort(&mut frequencies);
+        Ok(Statistics {
+            count: count(&value, "count", 0)? as u64,
+            length: number(&value, "length")?.unwrap_or(0.0) as u64,
+            frequencies,
+        })
+    };
+    Ok(KindStatistics {
+        excerpts: of("excerpts")?,
+        entities: of("entities")?,
+        relationships: of("relationships")?,
+    })
+}
+
+/// A `Uint8Array`.
+pub fn bytes(what: &str, value: &JsValue) -> Result<Vec<u8>> {
+    let bytes = value
+        .dyn_ref::<Uint8Array>()
+        .ok_or_else(|| Error::invalid(format!("{what} must be a Uint8Array")))?;
+    Ok(bytes.to_vec())
 }
 
 /// `{ mode?, topK?, maxTokens?, filter?, rerank?, budget? }`.
@@ -345,6 +381,7 @@ fn limits(value: &JsValue) -> Result<Options> {
         },
         budget: budget("limits.budget", &property(limits, "budget"))?,
         document_bytes: count(limits, "limits.documentBytes", defaults.document_bytes)?,
+        memory: count(limits, "limits.memory", defaults.memory)?,
         ..defaults
     })
 }

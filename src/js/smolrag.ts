@@ -6,7 +6,7 @@ import { withModels } from "./models.js";
 import { RemoteEngine } from "./remote.js";
 import type {
   Answer, AnswerPart, AnswerPrompt, CallOptions, Document, DocumentInfo, EntityInfo, Estimate, Events, GraphOptions, GraphView,
-  IngestOptions, IngestReport, OpenOptions, Progress, QueryOptions, RelationshipInfo, RepairReport, Retrieved, RetrieveOptions, Stats,
+  IngestOptions, IngestReport, KindStatistics, OpenOptions, Progress, QueryOptions, RelationshipInfo, RepairReport, Retrieved, RetrieveOptions, Stats,
 } from "./types.js";
 
 /** Who listens to what. A listener that throws is reported as uncaught and disturbs nobody. */
@@ -200,6 +200,29 @@ export class SmolRag {
    */
   async reembed(embedder?: OpenOptions["embedder"], options: IngestOptions = {}): Promise<void> {
     await this.#call("reembed", [embedder], this.#telling(options));
+  }
+
+  /** All documents with their texts and vectors, and the merged names, as one versioned and checksummed file. */
+  exportSnapshot(): Promise<Uint8Array> {
+    return this.#call("exportSnapshot", []);
+  }
+
+  /**
+   * Puts what {@link exportSnapshot} gave in the place of everything that is here, in one commit. Bytes that are
+   * damaged reject with `snapshot-corrupt`, those made with another embedding model with `model-mismatch`; both change nothing.
+   */
+  importSnapshot(file: Uint8Array): Promise<void> {
+    return this.#call("importSnapshot", [file]);
+  }
+
+  /** @internal What lexical searches for these texts go by here. */
+  statistics(queries: string[]): Promise<KindStatistics> {
+    return this.#call("statistics", [queries]);
+  }
+
+  /** @internal Lets lexical searches go by the statistics of a whole that these documents are a part of. */
+  assume(statistics: KindStatistics): Promise<void> {
+    return this.#call("assume", [statistics]);
   }
 
   /** Counts, as they are now. */

@@ -200,6 +200,11 @@ export interface Limits {
   documentBytes?: number;
   /** What all calls of this instance together may spend; when it is spent, they reject with `budget-spent`. */
   budget?: Budget;
+  /**
+   * Bytes of memory (`stats().bytes`) that the knowledge base may hold; past it documents are refused with
+   * `storage-quota`, and all else goes on. Default: no limit.
+   */
+  memory?: number;
 }
 
 export interface CallOptions {
@@ -451,6 +456,16 @@ export interface Stats {
    */
   persisted?: boolean;
 }
+
+/** What BM25 needs to know of all entries; those of several indices add up. */
+export interface Statistics {
+  count: number;
+  length: number;
+  frequencies: [term: string, entries: number][];
+}
+
+/** Of each kind of thing that is searched. */
+export type KindStatistics = Record<"excerpts" | "entities" | "relationships", Statistics>;
 
 export interface Events {
   commit: { epoch: number; source?: string };

@@ -1,6 +1,7 @@
 use std::rc::Rc;
 
 use hashbrown::HashMap;
+use serde::Serialize;
 use slab::Slab;
 
 use super::{
@@ -60,6 +61,26 @@ pub struct LexicalIndex {
     lengths: Vec<u32>,
     count: usize,
     total_length: u64,
+    /// In the place of its own.
+    assumed: Option<Statistics>,
+}
+
+/// What BM25 needs to know of all entries. Those of several indices add up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Statistics {
+    /// How many entries there are.
+    pub count: u64,
+    /// The sum of their lengths, in quarters of a term.
+    pub length: u64,
+    /// Terms, ascending, with the number of entries that have them; of the terms that were asked for.
+    pub frequencies: Vec<(Rc<str>, u64)>,
+}
+
+impl Statistics {
+    fn frequency(&self, term: &str) -> Option<u64> {
+        let at = self.frequencies.binary_search_by(|(text, _)| (**text).cmp(term)).ok()?;
+        Some(self.frequencies[at].1)
+    }
 }
 
 struct Term {
@@ -166,6 +187,30 @@ impl LexicalIndex {
         top.into_best_first().map(|(slot, bits)| Match { slot, score: score(bits) }).collect()
     }
 
+    /// The statistics that a search for these texts goes by.
+    pub fn statistics<S: AsRef<str>>(&self, queries: &[S]) -> Statistics {
+        let mut terms: Vec<String> =
+            queries.iter().flat_map(|query| wanted(query.as_ref())).map(|term| term.text).collect();
+        sort(&mut terms);
+        terms.dedup();
+        let known = terms.iter().filter_map(|term| self.ids.get(term.as_str()));
+        let frequency = |&id: &u32| {
+            let term = &self.terms[id as usize];
+            (term.text.clone(), term.postings.len() as u64)
+        };
+        Statistics {
+            count: self.count as u64,
+            length: self.total_length,
+            frequencies: known.map(frequency).collect(),
+        }
+    }
+
+    /// Lets searches go by other statistics than those of the entries that are here: where these are
+    /// a part of a whole that stands elsewhere, by those of the whole.
+    pub fn assume(&mut self, statistics: Statistics) {
+        self.assumed = Some(statistics);
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.count
@@ -265,8 +310,8 @@ impl LexicalIndex {
         let mut scores = vec![0.0; self.entries.len()];
         for same in wanted.chunk_by(|a, b| a == b) {
             if let Some(&id) = self.ids.get(same[0].as_str()) {
-                let postings = &self.terms[id as usize].postings;
-                self.add_scores(postings, same.len(), &mut scores);
+                let term = &self.terms[id as usize];
+                self.add_scores(term, same.len(), &mut scores);
             }
         }
         scores
@@ -314,15 +359,17 @@ impl LexicalIndex {
                 *frequency += likeness * posting.frequency as f32;
             }
         }
-        let weight = self.weight(slots.len(), 1);
+        let weight = self.weight(slots.len() as u64, 1);
         let score = |slot: usize| (slot, weight.of(frequencies[slot], self.lengths[slot]));
         let scored = slots.iter().map(|&slot| score(slot)).collect();
         slots.into_iter().for_each(|slot| frequencies[slot] = 0.0);
         scored
     }
 
-    fn add_scores(&self, postings: &Postings, times: usize, scores: &mut [f32]) {
-        let weight = self.weight(postings.len(), times);
+    fn add_scores(&self, term: &Term, times: usize, scores: &mut [f32]) {
+        let postings = &term.postings;
+        let assumed = self.assumed.as_ref().and_then(|all| all.frequency(&term.text));
+        let weight = self.weight(assumed.unwrap_or(postings.len() as u64), times);
         for posting in postings.iter() {
             let slot = posting.slot as usize;
             scores[slot] += weight.of(posting.frequency as f32, self.lengths[slot]);
@@ -330,10 +377,12 @@ impl LexicalIndex {
     }
 
     /// What a term counts that so many entries have and the query so many times.
-    fn weight(&self, having: usize, times: usize) -> Weight {
-        let (n, df) = (self.count as f64, having as f64);
+    fn weight(&self, having: u64, times: usize) -> Weight {
+        let own = (self.count as u64, self.total_length);
+        let (count, length) = self.assumed.as_ref().map_or(own, |all| (all.count, all.length));
+        let (n, df) = (count as f64, having as f64);
         let idf = (1.0 + (n - df + 0.5) / (df + 0.5)).ln() as f32;
-        let mean_length = (self.total_length as f64 / n) as f32;
+        let mean_length = (length as f64 / n) as f32;
         // Frequencies come in quarters, and so must what is added to them.
         Weight {
             numerator: times as f32 * idf * (K1 + 1.0),
@@ -397,6 +446,38 @@ mod tests {
         let expected = idf * 2.0 * 2.2 / (2.0 + 1.2 * (0.25 + 0.75 * 3.0 / 2.0));
         assert!((f64::from(found[0].score) - expected).abs() < 1e-6);
         assert_eq!(slots(found), [0, 1]);
+    }
+
+    #[test]
+    fn parts_score_as_the_whole_by_its_statistics() {
+        let texts = ["apple apple pear", "apple plum", "cherry", "pear", "plum cherry apple"];
+        let whole = index(&texts);
+        let query = "the apples, and pears";
+        let found = whole.search(query, 9, Some);
+        for cut in 0..=texts.len() {
+            let mut parts = [index(&texts[..cut]), index(&texts[cut..])];
+            let all = parts.iter().map(|part| part.statistics(&[query]));
+            let all = all.fold(Statistics::default(), |mut sum, part| {
+                sum.count += part.count;
+                sum.length += part.length;
+                for (term, frequency) in part.frequencies {
+                    match sum.frequencies.binary_search_by(|(text, _)| text.cmp(&term)) {
+                        Ok(at) => sum.frequencies[at].1 += frequency,
+                        Err(at) => sum.frequencies.insert(at, (term, frequency)),
+                    }
+                }
+                sum
+            });
+            assert_eq!(all, whole.statistics(&[query]));
+            let mut together = vec![];
+            for (part, first) in parts.iter_mut().zip([0, cut as u32]) {
+                part.assume(all.clone());
+                let found = part.search(query, 9, Some).into_iter();
+                together.extend(found.map(|found| Match { slot: found.slot + first, ..found }));
+            }
+            together.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.slot.cmp(&b.slot)));
+            assert_eq!(together, found);
+        }
     }
 
     #[test]

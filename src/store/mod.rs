@@ -29,10 +29,10 @@ mod vectors;
 pub use graph::Graph;
 pub use knowledge_base::{
     Applying, Change, Checked, Counts, DocumentRef, EntityRef, EntityView, ExcerptRef, Hit,
-    KnowledgeBase, KnowledgeBaseOptions, PlaceRef, Query, RelationshipRef, RelationshipView,
-    UNKNOWN,
+    KindStatistics, KnowledgeBase, KnowledgeBaseOptions, PlaceRef, Query, RelationshipRef,
+    RelationshipView, UNKNOWN,
 };
-pub use lexical::{Field, LexicalIndex};
+pub use lexical::{Field, LexicalIndex, Statistics};
 pub use merge::MergeRules;
 pub use names::entity_key;
 pub use top::Match;

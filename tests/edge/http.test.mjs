@@ -128,6 +128,47 @@ test("the graph and the counts are there to see", async () => {
   assert.deepEqual(await worker.json("GET", "/healthz"), { status: "ok" });
 });
 
+test("a snapshot is taken and put elsewhere", async () => {
+  for (const token of [null, "wrong"]) assert.equal((await worker.call("GET", "/snapshot", { token })).status, 401);
+  const response = await worker.call("GET", "/snapshot");
+  assert.equal(response.headers.get("content-type"), "application/octet-stream");
+  const file = new Uint8Array(await response.arrayBuffer());
+  const put = (body, token) => worker.call("PUT", "/kb/copy/snapshot", { body, ...(token !== undefined && { token }), headers: { "content-type": "application/octet-stream" } });
+  assert.equal((await put(file, null)).status, 401);
+  await worker.json("POST", "/kb/copy/documents", { body: { documents: [{ source: "before.md", text: "Gone then." }] } });
+  for (const bad of [file.subarray(1), file.map((byte, index) => (index === 100 ? byte ^ 1 : byte)), new Uint8Array(), "text"]) {
+    const refused = await put(bad);
+    assert.deepEqual([refused.status, (await refused.json()).code], [400, "snapshot-corrupt"]);
+  }
+  assert.deepEqual((await worker.json("GET", "/kb/copy/documents")).documents.map(({ source }) => source), ["before.md"]);
+  assert.deepEqual(await (await put(file)).json(), { documents: 1 });
+  for (const path of ["/documents", "/graph"]) assert.deepEqual(await worker.json("GET", `/kb/copy${path}`), await worker.json("GET", path));
+  assert.match((await worker.json("POST", "/kb/copy/query", { body: { text: "How long is Sencha steamed?" } })).result, /forty seconds/);
+  assert.equal((await put(new Uint8Array(100_001))).status, 413);
+});
+
+test("past the memory limit documents are refused, and all else goes on", async () => {
+  const small = await startHttpWorker({}, { bindings: { LIMITS: { memory: 60_000 } } });
+  try {
+    const add = (index) => small.json("POST", "/documents", { body: { documents: [{ source: `${index}.md`, text: `# Lot ${index}\n\nThe **Sencha** of lot ${index} grows in Uji. ${`It is good ${index}. `.repeat(40)}` }] } });
+    let full = 0;
+    for (; full < 500; full += 1) {
+      const { failed } = await add(full);
+      if (failed.length === 0) continue;
+      assert.equal(failed[0].error.code, "storage-quota");
+      assert.match(failed[0].error.detail, /limits\.memory/);
+      break;
+    }
+    assert.ok(full > 1 && full < 500, String(full));
+    assert.equal((await small.json("GET", "/documents")).documents.length, full);
+    assert.match((await small.json("POST", "/query", { body: { text: "Where does the Sencha of lot 0 grow?" } })).result, /Uji/);
+    for (let index = 0; index < full; index += 1) await small.json("DELETE", `/documents/${index}.md`);
+    assert.deepEqual((await add(0)).failed, []);
+  } finally {
+    await small.close();
+  }
+});
+
 test("what is not there is said to be so", async () => {
   for (const path of ["/", "/nothing", "/kb", "/kb/x", "/kb/x/", "/kb/x/nothing", "/documents/", "/kb/x/healthz/y"]) {
     assert.equal((await worker.call("GET", path)).status, 404, path);

@@ -10,3 +10,4 @@ mod replay;
 #[path = "../support/runner.rs"]
 mod runner;
 mod slices;
+mod snapshot;

@@ -63,6 +63,16 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   async stats(rag) {
     return Response.json(rag.stats());
   },
+
+  async exportSnapshot(rag) {
+    const file = await rag.exportSnapshot();
+    return new Response(file as BodyInit, { headers: { "content-type": "application/octet-stream" } });
+  },
+
+  async importSnapshot(rag, { body }) {
+    await rag.importSnapshot(body as Uint8Array);
+    return Response.json({ documents: rag.stats().documents });
+  },
 };
 
 async function* answerEvents(rag: SmolRag, text: string, options: QueryOptions): Events {
@@ -86,7 +96,7 @@ export async function answer(request: Request, open: () => Promise<SmolRag>, fai
   const { operation } = found;
   const asked: Asked = {
     parameters: parametersOf(found, url.searchParams),
-    body: operation.body?.type === "application/json" ? checkedBody(operation.id, await request.text(), operation.body.schema) : request,
+    body: await bodyOf(operation, request),
     signal: request.signal,
     failed,
   };
@@ -118,6 +128,11 @@ function decoded(source: string): string {
   } catch {
     throw new Refusal(422, "invalid-argument", "source is not well encoded; use encodeURIComponent");
   }
+}
+
+async function bodyOf({ id, body }: Match["operation"], request: Request): Promise<unknown> {
+  if (!body) return undefined;
+  return body.type === "application/json" ? checkedBody(id, await request.text(), body.schema) : new Uint8Array(await request.arrayBuffer());
 }
 
 function checkedBody(operation: string, text: string, schema: NonNullable<Match["operation"]["body"]>["schema"]): unknown {

@@ -1,8 +1,9 @@
 import { DurableObject } from "cloudflare:workers";
 
-import { durableObjectStorage, SmolRag, type OpenOptions } from "../workerd.js";
+import { durableObjectStorage, SmolRag, type OpenOptions, type StorageAdapter } from "../workerd.js";
 import { answer } from "./api.js";
 import { refusal, type Refusal } from "./problem.js";
+import { askShard, type ShardAnswer, type ShardCalls, type ShardMethod } from "./shard.js";
 
 /**
  * A Durable Object that is one knowledge base, kept in the object's SQLite database. It answers the operations of the
@@ -17,6 +18,7 @@ import { refusal, type Refusal } from "./problem.js";
  */
 export class SmolRagObject<Env = unknown> extends DurableObject<Env> {
   #opened: Promise<SmolRag> | undefined;
+  #storage: StorageAdapter | undefined;
 
   /** Models, limits and excerpts of this knowledge base; default: what needs neither key nor network. */
   configure(): Omit<OpenOptions, "name" | "storage" | "worker"> {
@@ -35,6 +37,12 @@ export class SmolRagObject<Env = unknown> extends DurableObject<Env> {
       throw error;
     });
     return this.#opened;
+  }
+
+  /** A part of a {@link ShardedKnowledgeBase}: what that asks by RPC. */
+  async ask<M extends ShardMethod>(method: M, ...parameters: Parameters<ShardCalls[M]>): Promise<ShardAnswer<M>> {
+    this.#storage ??= durableObjectStorage(this.ctx.storage);
+    return askShard(await this.open(), this.#storage, method, parameters);
   }
 
   async fetch(request: Request): Promise<Response> {

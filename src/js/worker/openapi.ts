@@ -47,6 +47,7 @@ function refusals({ body, parameters, replies }: Operation, named: boolean): Rec
     429: refused("Too many requests; `Retry-After` says when to come again."),
     500: refused("A defect, or a model that failed."),
     503: refused("Too much waits; `Retry-After` says when to come again."),
+    ...(body && { 409: refused("The knowledge base was made with another embedding model.") }),
     ...(body && { 507: refused("There is no room left.") }),
   };
 }
@@ -63,11 +64,10 @@ const EVENT = {
 };
 
 function reply({ description, schema, also, only }: Reply): object {
-  const binary = { schema: { type: "string", contentMediaType: "application/octet-stream" } };
   const content = {
     ...(schema && { "application/json": { schema } }),
     ...(also !== undefined && { [also]: { schema: EVENT } }),
-    ...(only !== undefined && { [only]: binary }),
+    ...(only !== undefined && { [only]: {} }),
   };
   return { description, content };
 }

@@ -82,7 +82,7 @@ export const PROBLEM: Schema = {
 };
 
 const EVENTS = "text/event-stream";
-const SNAPSHOT = "application/vnd.smolrag.snapshot";
+const SNAPSHOT = "application/octet-stream";
 
 export const OPERATIONS: readonly Operation[] = [
   {
@@ -200,9 +200,18 @@ export const OPERATIONS: readonly Operation[] = [
       },
     },
   },
+  {
+    id: "exportSnapshot", method: "GET", path: "/snapshot", scope: "read", closed: true, policy: "writes",
+    summary: "All documents with their texts and vectors as one file.",
+    replies: { 200: { description: "The snapshot.", only: SNAPSHOT } },
+  },
+  {
+    id: "importSnapshot", method: "PUT", path: "/snapshot", scope: "write", policy: "writes",
+    summary: "Puts a snapshot in the place of everything that is there, in one commit.",
+    body: { type: SNAPSHOT, limit: "large", schema: { type: "string", contentMediaType: SNAPSHOT } },
+    replies: { 200: { description: "It is there.", schema: object({ documents: count("How many.") }) } },
+  },
 ];
-
-export { EVENTS, SNAPSHOT };
 
 /** A route with what the path says. */
 export interface Match {

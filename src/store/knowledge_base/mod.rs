@@ -19,6 +19,7 @@ pub use self::{
     apply::Applying,
     change::{Change, Checked},
     indices::Query,
+    search::KindStatistics,
     view::{
         DocumentRef, EntityRef, EntityView, ExcerptRef, Hit, PlaceRef, RelationshipRef,
         RelationshipView, UNKNOWN,

@@ -3,12 +3,24 @@
 use std::rc::Rc;
 
 use petgraph::stable_graph::{EdgeIndex, NodeIndex};
+use serde::Serialize;
 
 use super::{
     Counts, DocumentRef, EntityRef, ExcerptRef, Hit, KnowledgeBase, Query, RelationshipRef,
     document::Admitted,
 };
-use crate::record::Filter;
+use crate::{record::Filter, store::Statistics};
+
+/// What BM25 needs to know, of each kind of thing that is searched.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct KindStatistics {
+    /// Of excerpts.
+    pub excerpts: Statistics,
+    /// Of entities.
+    pub entities: Statistics,
+    /// Of relationships.
+    pub relationships: Statistics,
+}
 
 impl KnowledgeBase {
     /// All documents, by source.
@@ -100,6 +112,23 @@ impl KnowledgeBase {
         let found = self.network.search_relationships(query, k, &self.admitted(filter)).into_iter();
         let relationship = |slot: u32| self.relationship_at(EdgeIndex::new(slot as usize));
         found.map(|found| Hit { item: relationship(found.slot), score: found.score }).collect()
+    }
+
+    /// What lexical searches for these texts go by.
+    pub fn statistics<S: AsRef<str>>(&self, queries: &[S]) -> KindStatistics {
+        let Self { excerpts, network, .. } = self;
+        KindStatistics {
+            excerpts: excerpts.indices.lexical.statistics(queries),
+            entities: network.entities.lexical.statistics(queries),
+            relationships: network.relationships.lexical.statistics(queries),
+        }
+    }
+
+    /// Lets lexical searches go by the statistics of a whole that these documents are a part of.
+    pub fn assume(&mut self, statistics: KindStatistics) {
+        self.excerpts.indices.lexical.assume(statistics.excerpts);
+        self.network.entities.lexical.assume(statistics.entities);
+        self.network.relationships.lexical.assume(statistics.relationships);
     }
 
     /// The entities with the most relationships, ties by key.
