@@ -85,7 +85,8 @@ async function* answerEvents(rag: SmolRag, text: string, options: QueryOptions):
 
 /** A report as it is told to callers: of errors that are the server's own affair, only their code. */
 function told(report: IngestReport, refused: (error: unknown) => Refusal): object {
-  return { ...report, failed: report.failed.map(({ source, error }) => ({ source, error: refused(error).problem() })) };
+  const problems = (failures: IngestReport["failed"]) => failures.map(({ source, error }) => ({ source, error: refused(error).problem() }));
+  return { ...report, failed: problems(report.failed), degraded: problems(report.degraded) };
 }
 
 /** Answers one request, whose path is that of an operation. */

@@ -152,6 +152,12 @@ export const OPERATIONS: readonly Operation[] = [
         schema: object({
           ingested: list(text("A new source.")), updated: list(text("A known source.")), unchanged: list(text("Nothing to do.")),
           failed: list(object({ source: text("Its earlier version stands."), error: PROBLEM })),
+          degraded: list(object({ source: text("It is there."), error: PROBLEM })),
+          usage: object({
+            calls: count("Of the language model."), promptTokens: count("It was asked with."), completionTokens: count("It answered with."),
+            embeddingCalls: count("Of the embedding model."), embeddingTokens: count("It was given."), rerankCalls: count("Of the reranker."),
+            estimated: { type: "boolean", description: "Whether some were counted here, because a provider did not tell." },
+          }),
         }),
       },
     },

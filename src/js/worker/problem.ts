@@ -30,6 +30,7 @@ const STATUS: Partial<Record<SmolRagErrorCode, number>> = {
   "snapshot-corrupt": 400,
   "model-mismatch": 409,
   "storage-quota": 507,
+  "budget-spent": 503,
   "queue-full": 503,
   "storage-conflict": 503,
   "closed": 503,

@@ -1,7 +1,7 @@
 // What a shard of a knowledge base answers to the one that puts the shards together.
 import { SmolRagError, type SmolRagErrorCode } from "../error.js";
 import type { SmolRag } from "../smolrag.js";
-import type { Document, DocumentInfo, KindStatistics, RetrieveOptions, StorageAdapter } from "../types.js";
+import type { Document, DocumentInfo, IngestReport, KindStatistics, RetrieveOptions, StorageAdapter, Usage } from "../types.js";
 
 /** What bears on a question in one shard. */
 export interface Candidates {
@@ -18,7 +18,15 @@ export interface ShardReport {
   ingested: string[];
   updated: string[];
   unchanged: string[];
-  failed: { source: string; code: SmolRagErrorCode; message: string }[];
+  failed: ShardFailure[];
+  degraded: ShardFailure[];
+  usage: Usage;
+}
+
+interface ShardFailure {
+  source: string;
+  code: SmolRagErrorCode;
+  message: string;
 }
 
 /** The calls of a shard. */
@@ -67,8 +75,9 @@ export async function askShard<M extends ShardMethod>(
 function calls(rag: SmolRag, storage: StorageAdapter): ShardCalls {
   return {
     async ingest(documents) {
-      const { failed, ...report } = await rag.ingest(documents);
-      return { ...report, failed: failed.map(({ source, error: { code, message } }) => ({ source, code, message })) };
+      const report = await rag.ingest(documents);
+      const sent = (failures: IngestReport["failed"]) => failures.map(({ source, error: { code, message } }) => ({ source, code, message }));
+      return { ...report, failed: sent(report.failed), degraded: sent(report.degraded) };
     },
     remove: (source) => rag.remove(source),
     documents: () => rag.documents(),

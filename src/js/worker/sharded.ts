@@ -1,8 +1,8 @@
 import { SmolRagError } from "../error.js";
 import { MemoryStorage } from "../memory.js";
-import { SmolRag, type Answer, type AnswerPart, type Document, type DocumentInfo, type IngestReport, type KindStatistics, type OpenOptions, type QueryOptions, type RetrieveOptions, type Retrieved } from "../workerd.js";
+import { SmolRag, type Answer, type AnswerPart, type Document, type DocumentInfo, type IngestReport, type KindStatistics, type OpenOptions, type QueryOptions, type RetrieveOptions, type Retrieved, type Usage } from "../workerd.js";
 import { shardOf } from "./rendezvous.js";
-import type { Shard, ShardCalls, ShardMethod } from "./shard.js";
+import type { Shard, ShardCalls, ShardMethod, ShardReport } from "./shard.js";
 
 export interface ShardedOptions {
   /** The objects, always in this order: their places say which documents each has. One more may be put behind them. */
@@ -39,11 +39,14 @@ export class ShardedKnowledgeBase {
     }
     const reports = await Promise.all([...shares].map(([shard, share]) => this.#ask(shard, "ingest", share)));
     const all = <T>(of: (report: (typeof reports)[number]) => T[]): T[] => reports.flatMap(of);
+    const received = (failures: ShardReport["failed"]) => failures.map(({ source, code, message }) => ({ source, error: new SmolRagError(code, message) }));
     return {
       ingested: all(({ ingested }) => ingested),
       updated: all(({ updated }) => updated),
       unchanged: all(({ unchanged }) => unchanged),
-      failed: all(({ failed }) => failed).map(({ source, code, message }) => ({ source, error: new SmolRagError(code, message) })),
+      failed: received(all(({ failed }) => failed)),
+      degraded: received(all(({ degraded }) => degraded)),
+      usage: spent(reports.map(({ usage }) => usage)),
     };
   }
 
@@ -141,6 +144,20 @@ export class ShardedKnowledgeBase {
     if ("refused" in answer) throw new SmolRagError(answer.refused.code, `shard ${shard}: ${answer.refused.message}`);
     return answer.value;
   }
+}
+
+/** What all shards have spent. */
+function spent(parts: Usage[]): Usage {
+  const sum = (of: (usage: Usage) => number): number => parts.reduce((total, usage) => total + of(usage), 0);
+  return {
+    calls: sum(({ calls }) => calls),
+    promptTokens: sum(({ promptTokens }) => promptTokens),
+    completionTokens: sum(({ completionTokens }) => completionTokens),
+    embeddingCalls: sum(({ embeddingCalls }) => embeddingCalls),
+    embeddingTokens: sum(({ embeddingTokens }) => embeddingTokens),
+    rerankCalls: sum(({ rerankCalls }) => rerankCalls),
+    estimated: parts.some(({ estimated }) => estimated),
+  };
 }
 
 /** The statistics of the whole. */
