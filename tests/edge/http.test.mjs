@@ -95,7 +95,9 @@ describe("documents", () => {
   test("tell how far they are", async () => {
     const body = { documents: ["a", "b"].map((source) => ({ source, text: `Of ${source}.` })) };
     const parts = await events(await worker.call("POST", "/kb/progress/documents?stream", { body }));
-    assert.deepEqual(parts.pop(), { event: "done", data: { ingested: ["a", "b"], updated: [], unchanged: [], failed: [] } });
+    const { event, data: { usage, ...report } } = parts.pop();
+    assert.deepEqual([event, report], ["done", { ingested: ["a", "b"], updated: [], unchanged: [], failed: [], degraded: [] }]);
+    assert.equal(usage.calls, 0);
     assert.deepEqual(new Set(parts.map(({ event, data }) => `${event} ${data.source}`)), new Set(["progress a", "progress b"]));
   });
 
