@@ -1,6 +1,7 @@
 use std::rc::Rc;
 
 use hashbrown::HashMap;
+use lru::LruCache;
 use serde::Serialize;
 use slab::Slab;
 
@@ -11,7 +12,7 @@ use super::{
 };
 use crate::{
     order::{sort, sort_by_key},
-    text::{self, is_stopword, terms},
+    text::{self, Form, forms, is_stopword, terms},
 };
 
 /// One part of an entry, for example its heading.
@@ -51,7 +52,6 @@ impl<'a> Field<'a> {
 ///
 /// All statistics are integers, so that removing an entry is the exact inverse of inserting it, at the
 /// cost of that entry; a score depends on the entries present and not on how they came.
-#[derive(Default)]
 pub struct LexicalIndex {
     ids: HashMap<Rc<str>, u32>,
     terms: Slab<Term>,
@@ -61,6 +61,8 @@ pub struct LexicalIndex {
     lengths: Vec<u32>,
     count: usize,
     total_length: u64,
+    /// The terms of words that were indexed lately. No result depends on it.
+    stems: LruCache<Box<str>, Rc<str>>,
     /// In the place of its own.
     assumed: Option<Statistics>,
 }
@@ -88,6 +90,11 @@ struct Term {
     postings: Postings,
 }
 
+/// Words whose terms are at hand,
+const STEMS: usize = 2048;
+/// none longer than so many bytes.
+const LONGEST: usize = 32;
+
 /// The ids of the distinct terms of an entry, ascending: what to take away when it goes.
 type Entry = Box<[u32]>;
 
@@ -96,10 +103,26 @@ const K1: f32 = 1.2;
 /// How far an entry's length discounts its terms.
 const B: f32 = 0.75;
 
+impl Default for LexicalIndex {
+    fn default() -> Self {
+        LexicalIndex::new()
+    }
+}
+
 impl LexicalIndex {
     /// An empty index.
     pub fn new() -> Self {
-        LexicalIndex::default()
+        LexicalIndex {
+            ids: HashMap::new(),
+            terms: Slab::new(),
+            entries: vec![],
+            lengths: vec![],
+            count: 0,
+            total_length: 0,
+            // Bounded where it is filled: made with a bound, it would take all of its memory now.
+            stems: LruCache::unbounded(),
+            assumed: None,
+        }
     }
 
     /// Indexes the fields under a slot, in place of what was there.
@@ -233,6 +256,8 @@ impl LexicalIndex {
             + entries
             + self.entries.capacity() * size_of::<Option<Entry>>()
             + 4 * self.lengths.capacity()
+            // An entry of the table, a node of the list, the word and at times a term of its own.
+            + self.stems.len() * 128
     }
 
     /// Every term with the number of entries that have it, in the order of the terms.
@@ -268,7 +293,7 @@ impl LexicalIndex {
         for (fields, sign) in [(gone, -1), (come, 1)] {
             for field in fields {
                 let weight = sign * field.weight as i32;
-                all.extend(terms(field.text).into_iter().map(|term| (self.id(term.text), weight)));
+                forms(field.text, &mut |_, form| all.push((self.id(form), weight)));
             }
         }
         sort(&mut all);
@@ -292,11 +317,28 @@ impl LexicalIndex {
         }
     }
 
-    fn id(&mut self, text: String) -> u32 {
-        if let Some(&id) = self.ids.get(text.as_str()) {
+    /// The term of a form. Prose repeats its words, and finding a stem takes many times what finding
+    /// it again does.
+    fn term(&mut self, form: Form<'_>) -> Rc<str> {
+        let Form::Word(word) = form else { return form.term().into() };
+        if let Some(term) = self.stems.get(word) {
+            return term.clone();
+        }
+        let term: Rc<str> = form.term().into();
+        if word.len() <= LONGEST {
+            self.stems.put(word.into(), term.clone());
+            if self.stems.len() > STEMS {
+                self.stems.pop_lru();
+            }
+        }
+        term
+    }
+
+    fn id(&mut self, form: Form<'_>) -> u32 {
+        let text = self.term(form);
+        if let Some(&id) = self.ids.get(&text) {
             return id;
         }
-        let text: Rc<str> = text.into();
         let id = self.terms.insert(Term { text: text.clone(), postings: Postings::default() });
         self.ids.insert(text, id as u32);
         id as u32

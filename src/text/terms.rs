@@ -60,33 +60,54 @@ fn unspaced(segment: &str) -> bool {
 /// overlapping pairs of characters, or the one character it has.
 pub fn terms(text: &str) -> Vec<Term> {
     let mut terms = Vec::new();
-    for (start, word) in words(text) {
-        if unspaced(word) {
-            push_pairs(start, word, &mut terms);
-        } else {
-            push_word(start, word, &mut terms);
-        }
-    }
+    forms(text, &mut |at, form| terms.push(Term { text: form.term(), at }));
     terms
 }
 
-fn push_word(start: usize, word: &str, terms: &mut Vec<Term>) {
-    let mut push = |at: Range<usize>, part: &str| {
-        terms.push(Term { text: stem(&normalise(part)), at });
-    };
-    push(start..start + word.len(), word);
-    let parts = identifier_parts(word);
-    if parts.len() > 1 {
-        for part in parts {
-            push(start + part.start..start + part.end, &word[part]);
+/// What stands in a text where a term is taken from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form<'a> {
+    /// A word, or a part of one.
+    Word(&'a str),
+    /// A pair of characters of a script without spaces, or a character that stands alone.
+    Pair(&'a str),
+}
+
+impl Form<'_> {
+    /// The term that it gives.
+    pub fn term(self) -> String {
+        match self {
+            Form::Word(word) => stem(&normalise(word)),
+            Form::Pair(pair) => normalise(pair),
         }
     }
 }
 
-fn push_pairs(start: usize, run: &str, terms: &mut Vec<Term>) {
+/// Tells of everything that [`terms`] takes terms from, in order, with the place where it stands.
+pub fn forms<'a>(text: &'a str, told: &mut dyn FnMut(Range<usize>, Form<'a>)) {
+    for (start, word) in words(text) {
+        if unspaced(word) {
+            tell_pairs(start, word, told);
+        } else {
+            tell_word(start, word, told);
+        }
+    }
+}
+
+fn tell_word<'a>(start: usize, word: &'a str, told: &mut dyn FnMut(Range<usize>, Form<'a>)) {
+    told(start..start + word.len(), Form::Word(word));
+    let parts = identifier_parts(word);
+    if parts.len() > 1 {
+        for part in parts {
+            told(start + part.start..start + part.end, Form::Word(&word[part]));
+        }
+    }
+}
+
+fn tell_pairs<'a>(start: usize, run: &'a str, told: &mut dyn FnMut(Range<usize>, Form<'a>)) {
     let characters: Vec<(usize, &str)> = run.grapheme_indices(true).collect();
     let mut push = |from: usize, to: usize| {
-        terms.push(Term { text: normalise(&run[from..to]), at: start + from..start + to });
+        told(start + from..start + to, Form::Pair(&run[from..to]));
     };
     match characters.as_slice() {
         [(from, only)] => push(*from, from + only.len()),
