@@ -27,7 +27,7 @@ fn what_is_held_is_told_and_let_go_again() {
         let options = KnowledgeBaseOptions { dimensions, resolve_entities: true };
         let mut kb = KnowledgeBase::new(options);
         let mut lefts = vec![];
-        for _ in 0..2 {
+        for _ in 0..5 {
             for number in 0..DOCUMENTS {
                 let contribution = document(number, DOCUMENTS, dimensions);
                 kb.apply(Change::Put(Checked::new(contribution, dimensions).unwrap()));
@@ -44,8 +44,9 @@ fn what_is_held_is_told_and_let_go_again() {
             assert!((told - left).abs() < 0.1 * full, "{told} told of {left}");
             lefts.push(left);
         }
-        // Room in tables that have grown, and no more of it the second time.
-        assert!(lefts[1] < 1.02 * lefts[0], "what is left grows: {lefts:?}");
+        // Room in tables that have grown; after some rounds they grow no more.
+        assert!(lefts[4] < 1.001 * lefts[3], "what is left grows: {lefts:?}");
+        assert!(lefts[4] < 1.1 * lefts[0], "what is left grows: {lefts:?}");
         drop(kb);
         // What the test itself keeps: its list, the buffer of standard output.
         assert!(held() < 4096.0, "{} bytes are lost", held());
