@@ -156,9 +156,7 @@ impl Engine {
         }
         Ok(())
     }
-}
 
-impl Engine {
     /// Over everything that the contribution of a document depends on.
     pub(super) fn revision(&self, call: &Call, document: &DocumentInput) -> Rc<str> {
         let reader = self.reader(call).id();

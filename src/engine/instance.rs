@@ -313,7 +313,7 @@ impl Engine {
             return Ok(());
         }
         let (version, epoch) = (&self.0.version, self.0.epoch.get());
-        // Measuring goes through everything, so it waits until about a thirtieth may have changed.
+        // Measuring goes through every term, so it waits until about a thirtieth may have changed.
         let lasts = version.counts().documents as Epoch / 32;
         let measured = self.0.measured.get().filter(|(at, _)| epoch.abs_diff(*at) <= lasts);
         let bytes = measured.map_or_else(|| version.bytes(), |(_, bytes)| bytes);

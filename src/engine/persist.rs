@@ -107,12 +107,7 @@ impl Engine {
                 }
             }
         }
-        Err(Error::new(
-            Code::StorageConflict,
-            format!(
-                "others committed {ATTEMPTS} times before this call could; nothing was changed, call again"
-            ),
-        ))
+        Err(outrun())
     }
 
     async fn applied(&self, prepared: Prepared, next: Epoch) {
@@ -242,6 +237,16 @@ impl Engine {
         let rows = self.0.ports.storage.read(table, Some(before), 1).await?;
         Ok(rows.into_iter().find(|(found, _)| found == key).map(|(_, record)| record))
     }
+}
+
+/// Others were always faster.
+pub(super) fn outrun() -> Error {
+    Error::new(
+        Code::StorageConflict,
+        format!(
+            "others committed {ATTEMPTS} times before this call could; nothing was changed, call again"
+        ),
+    )
 }
 
 /// Where the text of a document would be needed.

@@ -20,7 +20,7 @@ use crate::{
     order::OrderedMap,
     port::{Changes, Epoch},
     record::{
-        Code, Error, Result,
+        Result,
         codec::{decode_document, decode_source, encode, encode_document, encode_with},
     },
     store::KnowledgeBase,
@@ -187,15 +187,7 @@ impl Again<'_> {
     /// meanwhile, so that there is more to do.
     async fn take_over(&self, done: &mut OrderedMap<Rc<str>, Rc<str>>) -> Result<bool> {
         let engine = self.engine;
-        let damaged = engine.0.stored.borrow().damaged.keys().next().cloned();
-        if let Some(name) = damaged {
-            return Err(Error::new(
-                Code::StorageCorrupt,
-                format!(
-                    "the record of {name} is damaged and would be left behind; call repair(), or remove it, first"
-                ),
-            ));
-        }
+        engine.0.stored.borrow().refuse_damaged("left behind")?;
         let (table, other) = {
             let stored = engine.0.stored.borrow();
             (1 - stored.table as u8, stored.other_documents())

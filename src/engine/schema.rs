@@ -178,6 +178,17 @@ impl Stored {
         value.map_err(|error| self.set_aside(name.into(), (META, key.into()), error)).ok()
     }
 
+    /// Refuses what takes everything along, but for records that cannot be read.
+    pub fn refuse_damaged(&self, fate: &str) -> Result<()> {
+        let Some(name) = self.damaged.keys().next() else { return Ok(()) };
+        Err(Error::new(
+            Code::StorageCorrupt,
+            format!(
+                "the record of {name} is damaged and would be {fate}; call repair(), or remove it, first"
+            ),
+        ))
+    }
+
     pub fn set_aside(&mut self, name: Rc<str>, place: (Table, String), error: Error) {
         self.damaged.insert(name.clone(), Damage { name, error, place });
     }

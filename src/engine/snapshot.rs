@@ -17,7 +17,7 @@ use super::{
     ingest::check_name,
     instance::{Engine, Notice},
     load::{PAGE, checked, rules_change},
-    persist::{ATTEMPTS, Prepared},
+    persist::{ATTEMPTS, Prepared, outrun},
     schema::{
         Changed, DOCUMENTS, META, MODEL, Model, RULES, StoredRules, document_key, put, source_of,
     },
@@ -60,22 +60,15 @@ impl Engine {
                 return Ok(file);
             }
         }
-        Err(self.outrun())
+        Err(outrun())
     }
 
     async fn write_snapshot(&self) -> Result<Vec<u8>> {
-        let (documents, damaged) = {
+        let documents = {
             let stored = self.0.stored.borrow();
-            (stored.documents(), stored.damaged.keys().next().cloned())
+            stored.refuse_damaged("missing")?;
+            stored.documents()
         };
-        if let Some(name) = damaged {
-            return Err(Error::new(
-                Code::StorageCorrupt,
-                format!(
-                    "the record of {name} is damaged and would be missing; call repair(), or remove it, first"
-                ),
-            ));
-        }
         let mut file = MAGIC.to_vec();
         for (number, table) in [documents, META].into_iter().enumerate() {
             let mut rows: Vec<Row> = Vec::new();
@@ -165,15 +158,6 @@ impl Engine {
         }
         self.check_memory(knowledge.bytes())?;
         Ok(Read { rows, sources, knowledge })
-    }
-
-    fn outrun(&self) -> Error {
-        Error::new(
-            Code::StorageConflict,
-            format!(
-                "others committed {ATTEMPTS} times before this call could; nothing was changed, call again"
-            ),
-        )
     }
 
     /// The rows to write so that these documents and merged names are there, and no others. Whose
