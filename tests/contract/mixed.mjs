@@ -1,5 +1,6 @@
 // Thousands of mixed calls at once on one knowledge base, held against a model: what each write reports, what each read
 // may see, what is there in the end, and that nothing is left behind.
+import { dice } from "./dice.mjs";
 import { equal, ok } from "./expect.mjs";
 import { strays } from "./strays.mjs";
 
@@ -8,17 +9,6 @@ const firsts = ["Request", "Storage", "Vector", "Lexical", "Graph", "Commit", "R
 const lasts = ["Queue", "Adapter", "Index", "Limiter", "Bucket", "Log", "Reader", "Splitter", "Ledger", "Router", "Planner", "Keeper"];
 const topics = firsts.flatMap((first) => lasts.map((last) => `${first} ${last}`));
 const verbs = ["feeds", "bounds", "serves", "orders", "extends", "replaces"];
-
-/** xorshift: the same calls for the same seed. */
-function dice(seed) {
-  let state = seed >>> 0 || 1;
-  return (bound) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % bound;
-  };
-}
 
 /** A document whose every sentence says of which source and version it is. */
 function textOf(source, version, roll) {

@@ -2,16 +2,7 @@
 // commit that was under way, whole; held against a plain map and a fresh knowledge base of its documents.
 import assert from "node:assert/strict";
 
-/** xorshift: the same course for the same seed. */
-function dice(seed) {
-  let state = seed >>> 0 || 1;
-  return (bound) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % bound;
-  };
-}
+import { dice } from "../contract/dice.mjs";
 
 const names = ["Request Queue", "Vector Index", "Commit Log", "Rate Limiter", "Merge Ledger", "Excerpt Cache"];
 

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
 
+import { dice } from "../contract/dice.mjs";
 import { fileStorage } from "../../pkg/file-storage.js";
 import * as pkg from "../../pkg/node.js";
 import { storageConformance } from "../../pkg/storage-conformance.js";
@@ -228,17 +229,6 @@ test("what a process left unfinished is passed over, and removed when it is old"
   await rag.close();
   assert.deepEqual(readdirSync(files).filter((name) => name.endsWith(".unfinished")), ["young.unfinished"]);
 });
-
-// xorshift, as everywhere in the tests.
-function dice(start) {
-  let state = start >>> 0 || 1;
-  return (bound) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % bound;
-  };
-}
 
 // The process may write no file beyond a size, as if the disk were full.
 const filling = `
