@@ -24,3 +24,13 @@ pub mod text;
 mod bindings;
 #[cfg(target_arch = "wasm32")]
 mod host;
+
+/// How many cases a property test runs. Miri is some thousand times slower, and looks at memory, not at what is computed.
+#[cfg(test)]
+fn cases(cases: u32) -> proptest::prelude::ProptestConfig {
+    proptest::prelude::ProptestConfig::with_cases(if cfg!(miri) {
+        cases.div_ceil(1000)
+    } else {
+        cases
+    })
+}

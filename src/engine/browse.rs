@@ -2,9 +2,12 @@
 
 use std::rc::Rc;
 
+use futures::{FutureExt, future::LocalBoxFuture};
 use serde::Serialize;
 
-use super::{ingest::check_name, instance::Engine, persist::Prepared, signal::Signal};
+use super::{
+    ingest::check_name, instance::Engine, persist::Prepared, queue::Writes, signal::Signal,
+};
 use crate::{
     record::{Filter, Metadata, Result},
     store::{DocumentRef, EntityRef, KindStatistics, KnowledgeBase, PlaceRef, RelationshipRef},
@@ -138,9 +141,8 @@ impl Engine {
     pub async fn remove(&self, source: String, signal: Signal) -> Result<bool> {
         check_name("source", &source)?;
         let source: Rc<str> = source.into();
-        let unit = self.0.queue.write([source.clone()], &signal)?.only().await?;
-        let _turn = unit.commit_turn().await?;
-        self.commit(&|knowledge| {
+        let writes = self.0.queue.write([source.clone()], &signal)?;
+        self.committing(writes, &|knowledge| {
             let known = knowledge.document(&source).is_some()
                 || self.0.stored.borrow().damaged.contains_key(&source);
             Ok(known.then(|| Prepared::Remove { source: source.clone() }))
@@ -152,9 +154,8 @@ impl Engine {
     pub async fn merge_entities(&self, names: Vec<String>, into: String) -> Result<()> {
         names.iter().try_for_each(|name| check_name("a name", name))?;
         check_name("into", &into)?;
-        let unit = self.0.queue.write_all(&Signal::default())?.only().await?;
-        let _turn = unit.commit_turn().await?;
-        self.commit(&|knowledge| {
+        let writes = self.0.queue.write_all(&Signal::default())?;
+        self.committing(writes, &|knowledge| {
             let mut rules = knowledge.rules().clone();
             rules.merge(&names, &into)?;
             Ok((rules != *knowledge.rules()).then_some(Prepared::Rules(rules)))
@@ -166,9 +167,8 @@ impl Engine {
     /// Takes a merge back. Whether there was one.
     pub async fn unmerge(&self, into: String) -> Result<bool> {
         check_name("into", &into)?;
-        let unit = self.0.queue.write_all(&Signal::default())?.only().await?;
-        let _turn = unit.commit_turn().await?;
-        self.commit(&|knowledge| {
+        let writes = self.0.queue.write_all(&Signal::default())?;
+        self.committing(writes, &|knowledge| {
             let mut rules = knowledge.rules().clone();
             Ok(rules.unmerge(&into).then_some(Prepared::Rules(rules)))
         })
@@ -204,10 +204,7 @@ impl Engine {
 
     /// What lexical searches for these texts go by here.
     pub async fn statistics(&self, queries: Vec<String>) -> Result<KindStatistics> {
-        self.reading(&Signal::default(), async {
-            Ok(self.0.version.read(|knowledge| knowledge.statistics(&queries)).await)
-        })
-        .await
+        self.looking(|knowledge| knowledge.statistics(&queries)).await
     }
 
     /// Lets lexical searches go by the statistics of a whole that these documents are a part of.
@@ -235,8 +232,38 @@ impl Engine {
 
     /// A call that takes one look.
     async fn looking<T>(&self, look: impl FnOnce(&KnowledgeBase) -> T) -> Result<T> {
-        let look = async { Ok(self.0.version.read(look).await) };
-        self.reading(&Signal::default(), look).await
+        let mut seen = None;
+        self.show(Box::new(|knowledge| seen = Some(look(knowledge)))).await?;
+        Ok(seen.expect("who looks has seen"))
+    }
+
+    /// Not generic, and so compiled once and not into every call that looks.
+    fn show<'a>(
+        &'a self,
+        look: Box<dyn FnOnce(&KnowledgeBase) + 'a>,
+    ) -> LocalBoxFuture<'a, Result<()>> {
+        async {
+            let look = async {
+                self.0.version.read(look).await;
+                Ok(())
+            };
+            self.reading(&Signal::default(), look).await
+        }
+        .boxed_local()
+    }
+
+    /// A call that has one thing to commit.
+    fn committing<'a>(
+        &'a self,
+        writes: Writes,
+        prepare: &'a dyn Fn(&KnowledgeBase) -> Result<Option<Prepared>>,
+    ) -> LocalBoxFuture<'a, Result<bool>> {
+        async {
+            let unit = writes.only().await?;
+            let _turn = unit.commit_turn().await?;
+            self.commit(prepare).await
+        }
+        .boxed_local()
     }
 }
 

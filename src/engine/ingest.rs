@@ -185,7 +185,8 @@ impl Engine {
                 let milliseconds = self.0.options.model_timeout;
                 let late = || {
                     Error::provider(format!(
-                        "the function that splits into excerpts gave no answer for {milliseconds} ms"
+                        "the function that splits into excerpts gave no answer for {} ms",
+                        milliseconds as u64
                     ))
                 };
                 let parts = splitter.split(&document.text);

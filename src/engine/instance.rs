@@ -5,8 +5,7 @@ use std::{
     rc::Rc,
 };
 
-use futures::future::LocalBoxFuture;
-
+use futures::{FutureExt, future::LocalBoxFuture};
 use serde::Serialize;
 
 use super::{
@@ -15,7 +14,7 @@ use super::{
     load::Opening,
     models::{CallLimits, LimitedEmbeddingModel, LimitedLanguageModel},
     paid::Paid,
-    queue::{Queue, QueueLimits, QueueStats},
+    queue::{Queue, QueueLimits, QueueStats, Reading},
     schema::{Damage, Stored},
     signal::Signal,
     storage::BoundedStorage,
@@ -435,10 +434,19 @@ impl Engine {
         signal: &Signal,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let reading = self.0.queue.read(signal)?.await?;
-        self.0.pacer.pause().await;
+        let reading = self.turn_to_read(signal).await?;
         let result = signal.guard(work).await;
         drop(reading);
         result
+    }
+
+    /// Boxed, and so compiled once and not into every call that reads.
+    fn turn_to_read<'a>(&'a self, signal: &'a Signal) -> LocalBoxFuture<'a, Result<Reading>> {
+        async {
+            let reading = self.0.queue.read(signal)?.await?;
+            self.0.pacer.pause().await;
+            Ok(reading)
+        }
+        .boxed_local()
     }
 }

@@ -156,7 +156,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #![proptest_config(crate::cases(2000))]
         #[test]
         fn starts_what_the_rules_say(
             concurrency in 1usize..4,

@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use futures::future::{Either, select};
+use futures::future::{Either, LocalBoxFuture, select};
 
 use crate::{
     order::OrderedMap,
@@ -144,7 +144,8 @@ impl Signal {
     /// counts as cancelled.
     pub async fn guard<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         // Boxed: pinned in place, a future would take twice its size in each of the nested guards.
-        match select(self.cancelled(), Box::pin(work)).await {
+        let work: LocalBoxFuture<'_, Result<T>> = Box::pin(work);
+        match select(self.cancelled(), work).await {
             Either::Left((reason, _)) => Err(reason),
             Either::Right((result, _)) => result,
         }
@@ -159,7 +160,8 @@ pub async fn within<T>(
     work: impl Future<Output = Result<T>>,
     late: impl FnOnce() -> Error,
 ) -> Result<T> {
-    match select(Box::pin(work), clock.sleep(milliseconds)).await {
+    let work: LocalBoxFuture<'_, Result<T>> = Box::pin(work);
+    match select(work, clock.sleep(milliseconds)).await {
         Either::Left((result, _)) => result,
         Either::Right(((), _)) => Err(late()),
     }

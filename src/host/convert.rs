@@ -52,16 +52,11 @@ pub fn error_from_js(thrown: &JsValue, fallback: Code) -> Error {
         (name, "") => name.to_owned(),
         (name, text) => format!("{name}: {text}"),
     };
-    Error {
-        code,
-        message,
-        status: thrown
-            .status()
-            .as_f64()
-            .filter(|status| (100.0..600.0).contains(status))
-            .map(|status| status as u16),
-        retry_after: thrown.retry_after().as_f64().filter(|seconds| *seconds >= 0.0),
-    }
+    let mut error = Error::new(code, message);
+    let status = thrown.status().as_f64().filter(|status| (100.0..600.0).contains(status));
+    error.status = status.map(|status| status as u16);
+    error.retry_after = thrown.retry_after().as_f64().filter(|seconds| *seconds >= 0.0);
+    error
 }
 
 /// Awaits what a callback returned, be it a promise or a plain value; `fallback` as in

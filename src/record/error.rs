@@ -1,6 +1,9 @@
 //! The one error type of the crate: a stable code to branch on and a text that says what to do.
 
-use std::fmt;
+use std::{
+    fmt,
+    ops::{Deref, DerefMut},
+};
 
 use serde::{Serialize, Serializer};
 
@@ -83,10 +86,14 @@ impl Serialize for Code {
     }
 }
 
-/// An error with its stable [`Code`].
+/// An error with its stable [`Code`]. One word, since nearly every function passes it on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Error(Box<Details>);
+
+/// What an [`Error`] says.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Error {
+pub struct Details {
     /// What to branch on.
     pub code: Code,
     /// What happened and what to do about it, for a person.
@@ -103,7 +110,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error without the details that only providers give.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Error { code, message: message.into(), status: None, retry_after: None }
+        Error(Box::new(Details { code, message: message.into(), status: None, retry_after: None }))
     }
 
     /// [`Code::InvalidArgument`].
@@ -119,6 +126,20 @@ impl Error {
     /// [`Code::Aborted`].
     pub fn aborted() -> Self {
         Error::new(Code::Aborted, "the call was cancelled by its signal; nothing was changed")
+    }
+}
+
+impl Deref for Error {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        &self.0
+    }
+}
+
+impl DerefMut for Error {
+    fn deref_mut(&mut self) -> &mut Details {
+        &mut self.0
     }
 }
 

@@ -12,7 +12,7 @@ mod vector;
 pub use contribution::{
     Contribution, EntityMention, Excerpt, Position, RelationshipMention, Weight,
 };
-pub use error::{Code, Error, Result};
+pub use error::{Code, Details, Error, Result};
 pub use id::{document_id, entity_id, excerpt_id, relationship_id, revision};
 pub use metadata::{Filter, Metadata, MetadataValue};
 pub use vector::UnitVector;
