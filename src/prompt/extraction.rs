@@ -8,7 +8,10 @@ use super::{
     passage::Passage,
     tuples::{self, Kind, clean},
 };
-use crate::port::{Completion, ExcerptReading, JsonForm, ReadEntity, ReadRelationship};
+use crate::{
+    port::{Completion, ExcerptReading, JsonForm, ReadEntity, ReadRelationship},
+    text::lower_case,
+};
 
 /// Longer names are sentences that lost their way.
 const MAX_NAME: usize = 160;
@@ -350,7 +353,7 @@ impl Extraction {
 
     fn push_relationship(&mut self, relationship: ReadRelationship) {
         let ReadRelationship { source, target, .. } = &relationship;
-        if is_name(source) && is_name(target) && source.to_lowercase() != target.to_lowercase() {
+        if is_name(source) && is_name(target) && lower_case(source) != lower_case(target) {
             self.relationships.push(relationship);
         }
     }
@@ -410,7 +413,7 @@ fn parse_weight(text: &str) -> Option<f64> {
         ("very strong", 10.0),
         ("very high", 10.0),
     ];
-    let text = text.trim().trim_end_matches('.').to_lowercase();
+    let text = text.trim().trim_end_matches('.').to_ascii_lowercase();
     let text = text
         .trim_start_matches("strength")
         .trim_start_matches("weight")

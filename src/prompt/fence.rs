@@ -13,7 +13,7 @@ pub(super) fn fenced(name: &str, text: &str) -> String {
 }
 
 fn unused(name: &str, text: &str) -> String {
-    let lower = text.to_lowercase();
+    let lower = text.to_ascii_lowercase();
     let free = |candidate: &String| !lower.contains(&format!("{candidate}>"));
     std::iter::once(name.to_owned())
         .chain((2..).map(|number| format!("{name}-{number}")))

@@ -5,7 +5,10 @@ use super::{
     json::{self, Value},
     tuples::clean,
 };
-use crate::port::{Completion, Keywords};
+use crate::{
+    port::{Completion, Keywords},
+    text::lower_case,
+};
 
 /// More of them than this are noise.
 const MAX_KEYWORDS: usize = 12;
@@ -50,7 +53,7 @@ fn from_lines(answer: &str) -> Keywords {
         let line =
             line.trim_matches(|c: char| c.is_whitespace() || matches!(c, '-' | '*' | '•' | '#'));
         let (label, rest) = line.split_once([':', '：']).unwrap_or(("", line));
-        let label = label.to_lowercase();
+        let label = label.to_ascii_lowercase();
         let rest = if ["theme", "high"].iter().any(|word| label.contains(word)) {
             open = Some(true);
             rest
@@ -74,7 +77,7 @@ fn tidy(list: &mut Vec<String>) {
     let mut seen: Vec<String> = Vec::new();
     for keyword in list.iter() {
         let keyword = clean(keyword.trim().trim_matches(['[', ']', '*']));
-        let known = seen.iter().any(|have| have.to_lowercase() == keyword.to_lowercase());
+        let known = seen.iter().any(|have| lower_case(have) == lower_case(&keyword));
         if !known && keyword.contains(char::is_alphanumeric) && keyword.chars().count() <= 160 {
             seen.push(keyword);
         }

@@ -29,7 +29,9 @@ pub(super) fn parse(answer: &str, question: &str) -> String {
     let paragraph =
         clean(paragraph.trim_start_matches("<question>").trim_end_matches("</question>"));
     let paragraph = match paragraph.split_once(':') {
-        Some((label, rest)) if label.to_lowercase().trim_matches('*').ends_with("question") => {
+        Some((label, rest))
+            if label.to_ascii_lowercase().trim_matches('*').ends_with("question") =>
+        {
             clean(rest.trim_start_matches('*'))
         }
         _ => paragraph,

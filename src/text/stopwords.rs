@@ -23,7 +23,7 @@ static STOPWORDS: &[&str] = &[
 
 /// Whether the word is one, in any case.
 pub fn is_stopword(word: &str) -> bool {
-    let lower = word.to_lowercase();
+    let lower = super::lower_case(word);
     STOPWORDS.binary_search(&lower.as_str()).is_ok()
 }
 

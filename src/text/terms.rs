@@ -115,6 +115,11 @@ fn tell_pairs<'a>(start: usize, run: &'a str, told: &mut dyn FnMut(Range<usize>,
     }
 }
 
+/// Lower-cased, each character by itself: a sigma at the end of a word is one like any other.
+pub fn lower_case(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
+}
+
 /// Lower-cased and width-folded: a word as [`terms`] take it, before it is stemmed.
 pub fn normalise(word: &str) -> String {
     word.chars().map(fold_width).flat_map(char::to_lowercase).collect()

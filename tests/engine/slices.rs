@@ -82,7 +82,7 @@ fn open(executor: &Executor, clock: Rc<dyn Clock>) -> Engine {
 async fn look(engine: Engine) -> Result<(), String> {
     let options = RetrieveOptions { mode: Mode::Mix, top_k: 100, ..RetrieveOptions::default() };
     let found = engine.retrieve("part base version".into(), options, Signal::default()).await;
-    let found = found.map_err(|error| error.message)?;
+    let found = found.map_err(|error| error.to_string())?;
     for source in 0..SOURCES {
         let name = format!("{source}.md");
         let seen: BTreeSet<String> = (found.excerpts.iter())

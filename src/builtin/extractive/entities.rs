@@ -266,7 +266,7 @@ fn how_telling(name: &[String], sentence: &Sentence) -> u8 {
         && words[articles..behind]
             .iter()
             .zip(name)
-            .all(|((_, word), stem)| text::stem(&word.to_lowercase()) == *stem);
+            .all(|((_, word), stem)| text::stem(&text::lower_case(word)) == *stem);
     if !begins {
         return 1;
     }

@@ -82,9 +82,9 @@ impl Casing {
                 is_capital(last) || sentence.text[from + last.len()..at] != *" "
             });
             if !is_capital(word) {
-                self.small.insert(word.to_lowercase());
+                self.small.insert(text::lower_case(word));
             } else if !explained {
-                self.capital.insert(word.to_lowercase());
+                self.capital.insert(text::lower_case(word));
             }
             before = Some((at, word));
         }
@@ -92,7 +92,7 @@ impl Casing {
 
     /// Whether a capital at the beginning of a sentence is the word's own.
     fn is_own_capital(&self, word: &str) -> bool {
-        let lower = word.to_lowercase();
+        let lower = text::lower_case(word);
         is_acronym(word) || (self.capital.contains(&lower) && !self.small.contains(&lower))
     }
 }
@@ -313,7 +313,7 @@ fn is_fit(name: &str) -> bool {
 
 /// What two spellings of one name have in common: its stems in small letters.
 pub(super) fn key(name: &str) -> Vec<String> {
-    text::words(name).into_iter().map(|(_, word)| text::stem(&word.to_lowercase())).collect()
+    text::words(name).into_iter().map(|(_, word)| text::stem(&text::lower_case(word))).collect()
 }
 
 #[cfg(test)]

@@ -633,7 +633,7 @@ fn label_end(text: &str) -> Option<usize> {
 
 /// Labels that differ in case or white space only are the same.
 fn normal(label: &str) -> String {
-    super::collapse(&label.to_lowercase())
+    super::collapse(&crate::text::lower_case(label))
 }
 
 /// The definition of a reference at the beginning of the lines: its label, and how many lines it takes.
