@@ -1,5 +1,5 @@
 # The two commands are `make demo` and `make test`. Each installs what it needs and says so.
-.PHONY: demo worker test package eval bench bench-exchange bench-calls kill ready lint format clean bench-open tabs bench-modes bench-peers
+.PHONY: demo worker test package eval miri bench bench-exchange bench-calls kill ready lint format clean bench-open tabs bench-modes bench-peers
 env := tools/env
 
 demo: ## build everything and serve the web application on localhost
@@ -55,6 +55,11 @@ bench-peers: package ## measure other packages beside ours, in Node and Chromium
 	tools/setup test
 	cd benches/peers && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	$(env) node benches/peers/run.mjs $(if $(HOSTS),--hosts "$(HOSTS)") $(if $(SETS),--sets "$(SETS)") $(if $(PEERS),--peers "$(PEERS)")
+
+miri: ## run the core's unit tests under Miri, which looks for undefined behaviour; needs a nightly toolchain of rustup
+	rustup component add --toolchain nightly miri rust-src
+	CARGO_TARGET_DIR=$${CARGO_TARGET_DIR:-/tmp/smolrag-miri} PROPTEST_CASES=3 MIRIFLAGS=-Zmiri-disable-isolation \
+		cargo +nightly miri test --lib --package smolrag --package smolrag-kernels
 
 ready: format lint test ## before a commit
 
