@@ -160,6 +160,8 @@ struct Scanner<'t> {
     runs: Vec<Run>,
     last_run: Option<usize>,
     brackets: Vec<Bracket>,
+    /// Of the first so many brackets only those of images are active.
+    inactive: usize,
     /// Runs of backticks: their length and where they begin, in this order.
     backticks: Vec<(usize, usize)>,
     /// Ends of HTML that are not in the rest of the text.
@@ -184,6 +186,7 @@ impl<'t> Scanner<'t> {
             runs: Vec::new(),
             last_run: None,
             brackets: Vec::new(),
+            inactive: 0,
             backticks,
             missing: Vec::new(),
         }
@@ -361,6 +364,7 @@ impl<'t> Scanner<'t> {
 
     fn close_bracket(&mut self, at: usize) -> usize {
         let Some(bracket) = self.brackets.pop() else { return 1 };
+        self.inactive = self.inactive.min(self.brackets.len());
         if !bracket.active {
             return 1;
         }
@@ -374,7 +378,9 @@ impl<'t> Scanner<'t> {
         } else {
             self.special(bracket.at..inner.start, Action::Start(Tag::Link, end));
             self.special(at..end, Action::End(Tag::Link));
-            self.brackets.iter_mut().for_each(|other| other.active &= other.image);
+            let others = &mut self.brackets[self.inactive..];
+            others.iter_mut().for_each(|other| other.active &= other.image);
+            self.inactive = self.brackets.len();
         }
         1 + target
     }

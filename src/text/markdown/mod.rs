@@ -163,6 +163,10 @@ fn collapse(text: &str) -> String {
     collapsed
 }
 
+/// Marks within each other. Those further in are none: each has its text to itself, so that their texts together grow with
+/// the square of the depth.
+const DEEPEST: usize = 8;
+
 /// Everything that the author of a markdown text singled out, in the order of the text, the outer
 /// mark before one within it. Code blocks and front matter hold none.
 pub fn marks(text: &str) -> Vec<Mark> {
@@ -171,17 +175,24 @@ pub fn marks(text: &str) -> Vec<Mark> {
     let mut inline = PlainText::default();
     // What is not closed yet: its place in `marks`, and where its text begins.
     let mut open: Vec<(usize, usize)> = Vec::new();
+    let mut too_deep = 0;
     read(&text[start..], &mut |event, at| {
         let at = start + at.start..start + at.end;
         match event {
             Event::Start(tag) => {
                 if let Some(kind) = mark_kind(tag) {
+                    if open.len() == DEEPEST {
+                        too_deep += 1;
+                        return;
+                    }
                     open.push((marks.len(), inline.0.len()));
                     marks.push(Mark { kind, text: String::new(), at });
                 }
             }
             Event::End(tag) if mark_kind(tag).is_some() => {
-                if let Some((mark, from)) = open.pop() {
+                if too_deep > 0 {
+                    too_deep -= 1;
+                } else if let Some((mark, from)) = open.pop() {
                     marks[mark].text = collapse(&inline.0[from..]);
                 }
             }
@@ -391,6 +402,18 @@ mod tests {
         ];
         for part in parts {
             let text = part.repeat(100_000 / part.len());
+            plain(&text);
+            marks(&text);
+        }
+        let halves = [
+            ("*a ", " a*"),
+            ("*a **b ", " b** a*"),
+            ("*a _b ", " c* d_"),
+            ("[a ", "[c](d)"),
+            ("![a ", "[c](d)"),
+        ];
+        for (first, second) in halves {
+            let text = first.repeat(100_000 / first.len()) + &second.repeat(100_000 / second.len());
             plain(&text);
             marks(&text);
         }
