@@ -231,6 +231,13 @@ impl Core {
         )
     }
 
+    /// See `SmolRag.documentsTable`.
+    #[wasm_bindgen(js_name = documentsTable)]
+    pub fn documents_table(&self) -> Promise {
+        let engine = self.0.clone();
+        promise(async move { Ok(engine.documents_table()) })
+    }
+
     /// See `SmolRag.statistics`.
     pub fn statistics(&self, queries: JsValue) -> Promise {
         let engine = self.0.clone();

@@ -180,7 +180,8 @@ impl Engine {
         self.0.ports.storage.commit(epoch, rows).await
     }
 
-    pub(super) fn documents_table(&self) -> &'static str {
+    /// The table of the storage in which the documents are.
+    pub fn documents_table(&self) -> &'static str {
         self.0.stored.borrow().documents()
     }
 

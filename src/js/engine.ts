@@ -3,7 +3,7 @@ import type { AnswerPart, CallOptions, Events, IngestOptions, QueryOptions, Stat
 /** The calls of an engine, by their names in the core. */
 export type Method =
   | "ingest" | "estimate" | "retrieve" | "query" | "queryPrompt" | "remove" | "documents" | "text" | "entity" | "relationships" | "graph"
-  | "mergeEntities" | "unmerge" | "refresh" | "repair" | "reembed" | "exportSnapshot" | "importSnapshot" | "statistics" | "assume" | "close";
+  | "mergeEntities" | "unmerge" | "refresh" | "repair" | "reembed" | "exportSnapshot" | "importSnapshot" | "documentsTable" | "statistics" | "assume" | "close";
 
 /** One open knowledge base, in this thread or in another. Calls begin in the order in which they are made. */
 export interface Engine {

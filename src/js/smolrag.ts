@@ -220,6 +220,11 @@ export class SmolRag {
     return this.#call("statistics", [queries]);
   }
 
+  /** @internal The table of the storage in which the documents are: re-embedding fills another. */
+  documentsTable(): Promise<string> {
+    return this.#call("documentsTable", []);
+  }
+
   /** @internal Lets lexical searches go by the statistics of a whole that these documents are a part of. */
   assume(statistics: KindStatistics): Promise<void> {
     return this.#call("assume", [statistics]);

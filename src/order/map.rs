@@ -456,7 +456,7 @@ mod tests {
     use super::*;
 
     /// Enough for several blocks, which are filled and emptied. A step looks at all that there is, which Miri takes long for.
-    const MOST: usize = if cfg!(miri) { 600 } else { 3000 };
+    const MOST: usize = if cfg!(miri) { 300 } else { 3000 };
 
     fn key() -> impl Strategy<Value = u16> {
         0u16..2000

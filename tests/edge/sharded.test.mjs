@@ -138,6 +138,17 @@ test("what bears on a question is gathered, and not all documents", async () => 
   }
 });
 
+test("shards that were embedded again answer by what was made then", async () => {
+  const some = Array.from({ length: 8 }, (_, index) => ({ source: `${index}.md`, text: `# Lot ${index}\n\nLot ${index} is kept since ${1700 + index}.` }));
+  await ask("again", 2, "ingest", [some]);
+  await ask("again", 2, "reembed", ["none"]);
+  const one = await reference(some, 2, { embedder: "none" });
+  const found = await ask("again", 2, "retrieve", ["Since when is lot 3 kept?", { mode: "standard" }], { open: { embedder: "none" } });
+  assert.equal(found.excerpts[0].source, "3.md");
+  assert.deepEqual(order(found), order(await one.plain("Since when is lot 3 kept?", { mode: "standard" })));
+  await one.close();
+});
+
 test("a shard that comes later gets its share", async () => {
   const some = Array.from({ length: 12 }, (_, index) => ({ source: `${index}.md`, text: `# Lot ${index}\n\nLot ${index} is kept since ${1700 + index}.`, metadata: { index } }));
   // Three objects, of which the third comes later.

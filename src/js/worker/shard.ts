@@ -42,8 +42,8 @@ export interface ShardCalls {
   statistics(queries: string[]): Promise<KindStatistics>;
   /** The records of these documents, by their keys. */
   rows(sources: string[]): Promise<[string, Uint8Array][]>;
-  /** The record of the embedding model. */
-  meta(): Promise<[string, Uint8Array][]>;
+  /** The record of the embedding model, and the table that it says documents are in. */
+  meta(): Promise<{ table: string; rows: [string, Uint8Array][] }>;
 }
 
 export type ShardMethod = keyof ShardCalls;
@@ -106,11 +106,15 @@ function calls(rag: SmolRag, storage: StorageAdapter): ShardCalls {
     statistics: (queries) => rag.statistics(queries),
 
     async rows(sources) {
+      const table = await rag.documentsTable();
       // The row of a source is the first after it.
-      const found = await Promise.all(sources.map((source) => storage.read("documents", source, 1)));
+      const found = await Promise.all(sources.map((source) => storage.read(table, source, 1)));
       return found.flatMap((rows, index) => rows.filter(([key]) => key.slice(0, -1) === sources[index]));
     },
 
-    meta: async () => (await storage.read("meta")).filter(([key]) => key === "model"),
+    async meta() {
+      const rows = (await storage.read("meta")).filter(([key]) => key === "model");
+      return { table: await rag.documentsTable(), rows };
+    },
   };
 }

@@ -124,11 +124,11 @@ export class ShardedKnowledgeBase {
       const sources = new Set([...found[shard]!.sources, ...mentions[shard]!]);
       return this.#ask(shard, "rows", [...sources].slice(0, documents));
     }));
-    const meta = (await this.#all("meta")).find((each) => each.length > 0) ?? [];
+    const meta = (await this.#all("meta")).find((each) => each.rows.length > 0) ?? { table: "documents", rows: [] };
     const storage = new MemoryStorage();
     await storage.commit(0, [
-      ...meta.map(([key, record]): [string, string, Uint8Array] => ["meta", key, record]),
-      ...rows.flat().map(([key, record]): [string, string, Uint8Array] => ["documents", key, record]),
+      ...meta.rows.map(([key, record]): [string, string, Uint8Array] => ["meta", key, record]),
+      ...rows.flat().map(([key, record]): [string, string, Uint8Array] => [meta.table, key, record]),
     ], []);
     const rag = await SmolRag.open({ ...open, storage });
     await rag.assume(added(statistics));
