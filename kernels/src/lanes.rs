@@ -19,6 +19,8 @@ pub trait Lanes: Copy {
     /// Four words: the first eight bytes, taken as signed, times `low`, and the others times `high`,
     /// summed by fours.
     fn dot_bytes(self, low: Self, high: Self) -> Self;
+    /// Words times words, summed by twos.
+    fn dot_words(self, other: Self) -> Self;
 
     /// Wordwise sum, wrapping.
     fn add(self, other: Self) -> Self;
@@ -125,6 +127,11 @@ impl Lanes for Plain {
         };
         Plain::from_longs([0, 1, 2, 3].map(four))
     }
+    fn dot_words(self, other: Self) -> Self {
+        let (a, b) = (self.to_words(), other.to_words());
+        let product = |i: usize| i32::from(a[i]) * i32::from(b[i]);
+        Plain::from_longs([0, 2, 4, 6].map(|i| product(i).wrapping_add(product(i + 1))))
+    }
     fn add(self, other: Self) -> Self {
         self.by_word(other, i16::wrapping_add)
     }
@@ -220,6 +227,10 @@ mod simd {
             let first = i32x4_dot_i16x8(i16x8_extend_low_i8x16(self.0), low.0);
             let second = i32x4_dot_i16x8(i16x8_extend_high_i8x16(self.0), high.0);
             Simd(i32x4_add(first, second))
+        }
+        #[inline(always)]
+        fn dot_words(self, other: Self) -> Self {
+            Simd(i32x4_dot_i16x8(self.0, other.0))
         }
         #[inline(always)]
         fn add(self, other: Self) -> Self {

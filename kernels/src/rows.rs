@@ -29,7 +29,7 @@ pub fn largest(values: &[f32]) -> f32 {
 #[inline(never)]
 pub fn squares(numbers: &[i16]) -> i64 {
     // Of so many the sum fits 32 bits.
-    numbers.chunks(256).map(|part| i64::from(crate::dot(part, part))).sum()
+    numbers.chunks(256).map(|part| i64::from(crate::native::dot(part, part))).sum()
 }
 
 /// Splits numbers of 12 bits into their upper eight and their lower four bits.
@@ -49,6 +49,18 @@ pub fn split(numbers: &[i16], upper: &mut [u8], lower: &mut [u8]) {
         let second = two.get(1).map_or(0, |second| second & 15);
         *lower = (two[0] & 15) as u8 | (second as u8) << 4;
     }
+}
+
+/// The dot product of vectors of one length, wrapping at 32 bits. Left to itself the compiler widens all
+/// numbers first, and multiplies half as many at once.
+#[inline(always)]
+pub fn dot<L: Lanes>(a: &[i16], b: &[i16]) -> i32 {
+    let ((a, a_tail), (b, b_tail)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let add =
+        |sum: L, (a, b): (&[i16; 8], &[i16; 8])| sum.add_longs(L::words(a).dot_words(L::words(b)));
+    let sum = a.iter().zip(b).fold(L::splat(0), add).sum_longs();
+    let tail = a_tail.iter().zip(b_tail);
+    tail.fold(sum, |sum, (&a, &b)| sum.wrapping_add(i32::from(a) * i32::from(b)))
 }
 
 /// The dot product of the upper bits with a query of length 32,767.

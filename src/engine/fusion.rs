@@ -1,6 +1,11 @@
 //! One ranking from several.
 
-use crate::order::{OrderedMap, sort_by};
+use std::cmp::Ordering;
+
+use crate::{
+    order::sort_by,
+    store::{Admit, TopK},
+};
 
 /// Damps the first ranks, so that no one list decides alone.
 const DAMPING: f64 = 60.0;
@@ -10,45 +15,111 @@ const DAMPING: f64 = 60.0;
 ///
 /// G. V. Cormack, C. L. A. Clarke, S. Büttcher, "Reciprocal rank fusion outperforms Condorcet and
 /// individual rank learning methods", SIGIR 2009.
-pub fn fuse<'a, Id: Ord + Clone + 'a>(
-    lists: impl IntoIterator<Item = (f64, &'a [Id])>,
-) -> Vec<(Id, f64)> {
-    let mut scores: OrderedMap<&Id, f64> = OrderedMap::new();
+///
+/// Items are the slots of things; `order` compares them by id.
+pub fn fuse(
+    lists: &[(f64, Vec<u32>)],
+    k: usize,
+    order: &dyn Fn(u32, u32) -> Ordering,
+) -> Vec<(u32, f64)> {
+    let mut scores = Scores::default();
     for (weight, list) in lists {
-        for (index, id) in list.iter().enumerate() {
-            *scores.get_or_default(id) += weight / (DAMPING + 1.0 + index as f64);
+        for (index, &slot) in list.iter().enumerate() {
+            scores.add(slot, weight / (DAMPING + 1.0 + index as f64));
         }
     }
-    let mut fused: Vec<_> = scores.into_iter().map(|(id, score)| (id.clone(), score)).collect();
-    // Stable: equal scores stay in the order of their ids.
-    sort_by(&mut fused, |(_, a), (_, b)| b.total_cmp(a));
-    fused
+    scores.best(k, order)
+}
+
+/// Sums of positive numbers by slot.
+#[derive(Default)]
+pub(super) struct Scores {
+    sums: Vec<f64>,
+    /// Those that are not zero.
+    found: Vec<u32>,
+}
+
+impl Scores {
+    pub fn add(&mut self, slot: u32, score: f64) {
+        let place = slot as usize;
+        if place >= self.sums.len() {
+            self.sums.resize(2 * place + 1, 0.0);
+        }
+        if self.sums[place] == 0.0 && score > 0.0 {
+            self.found.push(slot);
+        }
+        self.sums[place] += score;
+    }
+
+    /// All, the highest first, ties by id: `beginning` gives a number for each that is in the order of
+    /// the ids, or equal.
+    pub fn ranked(
+        self,
+        beginning: &dyn Fn(u32) -> u64,
+        order: &dyn Fn(u32, u32) -> Ordering,
+    ) -> Vec<u32> {
+        // The bits of positive numbers are in the order of the numbers.
+        let key = |slot: u32| {
+            u128::from(!self.sums[slot as usize].to_bits()) << 64 | u128::from(beginning(slot))
+        };
+        let ranked = self.found.iter().map(|&slot| (key(slot), slot)).collect();
+        let mut ranked = smolrag_kernels::sort(ranked);
+        for same in ranked.chunk_by_mut(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
+            sort_by(same, |a, b| order(a.1, b.1));
+        }
+        ranked.into_iter().map(|(_, slot)| slot).collect()
+    }
+
+    /// The `k` highest, ties by id.
+    pub fn best(self, k: usize, order: &dyn Fn(u32, u32) -> Ordering) -> Vec<(u32, f64)> {
+        let everything = Everything(order);
+        let mut best = TopK::new(k, &everything);
+        for &slot in &self.found {
+            // The bits of positive numbers are in the order of the numbers.
+            best.offer(self.sums[slot as usize].to_bits() as i64, slot);
+        }
+        best.into_best_first().map(|(slot, bits)| (slot, f64::from_bits(bits as u64))).collect()
+    }
+}
+
+/// All slots may be found.
+struct Everything<'a>(&'a dyn Fn(u32, u32) -> Ordering);
+
+impl Admit for Everything<'_> {
+    fn admits(&self, _: u32) -> bool {
+        true
+    }
+
+    fn order(&self, one: u32, other: u32) -> Ordering {
+        (self.0)(one, other)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn order<'a>(fused: &[(&'a str, f64)]) -> Vec<&'a str> {
-        fused.iter().map(|(id, _)| *id).collect()
+    fn order(lists: &[(f64, &[u32])]) -> Vec<u32> {
+        let lists: Vec<_> = lists.iter().map(|(weight, list)| (*weight, list.to_vec())).collect();
+        fuse(&lists, 9, &|a, b| a.cmp(&b)).into_iter().map(|(slot, _)| slot).collect()
     }
 
     #[test]
     fn what_two_lists_find_beats_what_one_does() {
-        let (a, b) = (["x", "y"], ["z", "y"]);
-        assert_eq!(order(&fuse([(1.0, &a[..]), (1.0, &b[..])])), ["y", "x", "z"]);
+        assert_eq!(order(&[(1.0, &[1, 2]), (1.0, &[3, 2])]), [2, 1, 3]);
     }
 
     #[test]
     fn a_heavier_list_decides() {
-        let (a, b) = (["x", "y"], ["y", "x"]);
-        assert_eq!(order(&fuse([(2.0, &a[..]), (1.0, &b[..])])), ["x", "y"]);
+        assert_eq!(order(&[(2.0, &[1, 2]), (1.0, &[2, 1])]), [1, 2]);
+        assert_eq!(order(&[(0.0, &[1, 2]), (1.0, &[2])]), [2]);
     }
 
     #[test]
-    fn ties_go_by_id_and_nothing_gives_nothing() {
-        let (a, b) = (["y"], ["x"]);
-        assert_eq!(order(&fuse([(1.0, &a[..]), (1.0, &b[..])])), ["x", "y"]);
-        assert!(fuse::<&str>([]).is_empty());
+    fn ties_go_by_id_the_best_are_kept_and_nothing_gives_nothing() {
+        assert_eq!(order(&[(1.0, &[2]), (1.0, &[1])]), [1, 2]);
+        let found = fuse(&[(1.0, vec![2]), (1.0, vec![1])], 1, &|a, b| b.cmp(&a));
+        assert_eq!(found, [(2, 1.0 / 61.0)]);
+        assert!(order(&[]).is_empty());
     }
 }

@@ -194,6 +194,7 @@ impl Engine {
         if reranker.is_some() {
             wide.top_k = options.top_k.saturating_mul(WIDER).max(AT_LEAST);
         }
+        let counter = self.counter();
         let mut found = loop {
             let (embedder, generation) = (self.embedder(), self.0.version.generation());
             let vectors =
@@ -205,11 +206,13 @@ impl Engine {
             let low: Vec<_> = probes.collect();
 
             let vector_weight = self.vector_weight();
+            let estimates = counter.0.is_none();
             let search = |knowledge: &KnowledgeBase| {
                 // Else its vectors are by another model now.
                 let same = self.0.version.generation() == generation;
                 same.then(|| {
-                    Search { knowledge, options: &wide, vector_weight }.run(&probe, &high, &low)
+                    let search = Search { knowledge, options: &wide, vector_weight, estimates };
+                    search.run(&probe, &high, &low)
                 })
             };
             if let Some(found) = self.0.version.read(search).await {
@@ -219,7 +222,7 @@ impl Engine {
         if let Some(reranker) = reranker {
             self.rerank(call, reranker, question, &mut found.excerpts, options.top_k).await?;
         }
-        found.within(&self.counter(), options.max_tokens).await?;
+        found.within(&counter, options.max_tokens).await?;
         Ok(found)
     }
 
@@ -307,31 +310,27 @@ impl FoundEntity {
 }
 
 impl FoundRelationship {
-    /// What a language model is shown of it.
-    pub(super) fn shown(&self) -> [Rc<str>; 4] {
+    fn shown(&self) -> Vec<Rc<str>> {
         let FoundRelationship { source, target, description, keywords, .. } = self;
-        [source, target, description, keywords].map(Rc::clone)
+        [source, target, description, keywords].map(Rc::clone).to_vec()
     }
 }
 
 impl Found {
-    /// Cuts each list where the budget ends.
+    /// Cuts each list where the budget ends. Where nobody but us counts, the search has cut all but the
+    /// excerpts, which are few and may have been put in another order.
     async fn within(&mut self, counter: &Counter, max_tokens: usize) -> Result<()> {
-        let relationships =
-            self.relationships.iter().map(|relationship| relationship.shown().to_vec());
-        let shown: [Vec<Vec<Rc<str>>>; 3] = [
-            self.excerpts.iter().map(FoundExcerpt::shown).collect(),
-            self.entities.iter().map(FoundEntity::shown).collect(),
-            relationships.collect(),
-        ];
-        let mut lengths = [0; 3];
-        for (length, items) in lengths.iter_mut().zip(shown) {
-            *length = fitting(counter, max_tokens, items).await?;
-        }
-        let [excerpts, entities, relationships] = lengths;
+        let excerpts = self.excerpts.iter().map(FoundExcerpt::shown).collect();
+        let excerpts = fitting(counter, max_tokens, excerpts).await?;
         self.excerpts.truncate(excerpts);
-        self.entities.truncate(entities);
-        self.relationships.truncate(relationships);
+        if counter.0.is_some() {
+            let entities = self.entities.iter().map(FoundEntity::shown).collect();
+            let entities = fitting(counter, max_tokens, entities).await?;
+            self.entities.truncate(entities);
+            let relationships = self.relationships.iter().map(FoundRelationship::shown).collect();
+            let relationships = fitting(counter, max_tokens, relationships).await?;
+            self.relationships.truncate(relationships);
+        }
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! The five modes over one version of the knowledge base. Synchronous: a search never sees half a
-//! commit. Token budgets are kept afterwards, when nothing is borrowed: the user may count.
+//! commit. Where the user counts tokens, budgets are kept afterwards, when nothing is
+//! borrowed.
 //!
 //! | mode | entities | relationships | excerpts |
 //! |---|---|---|---|
@@ -9,19 +10,19 @@
 //! | `hybrid_kg` | both | both | both |
 //! | `mix` | both | both | both, and those similar to the question |
 
-use std::rc::Rc;
-
-use hashbrown::HashMap;
+use std::{cmp::Ordering, collections::BinaryHeap, rc::Rc};
 
 use super::{
-    fusion::fuse,
+    fusion::{Scores, fuse},
     retrieve::{FRAME, Found, FoundEntity, FoundExcerpt, FoundRelationship, RetrieveOptions},
 };
 use crate::{
-    order::{OrderedMap, OrderedSet, sort_by},
     port::Mode,
     record::{Filter, UnitVector},
-    store::{EntityRef, ExcerptRef, KnowledgeBase, PlaceRef, Query, RelationshipRef},
+    store::{
+        EntityRef, EntityView, ExcerptRef, Hit, KnowledgeBase, PlaceRef, Query, RelationshipRef,
+        RelationshipView, Tokens,
+    },
     text::estimate_tokens,
 };
 
@@ -51,10 +52,9 @@ pub(super) struct Search<'a> {
     pub options: &'a RetrieveOptions,
     /// How much a ranking by vectors counts against the lexical one.
     pub vector_weight: f64,
+    /// Whether entities and relationships are kept within the budget by estimate; else the user counts.
+    pub estimates: bool,
 }
-
-/// A relationship by the keys of its ends.
-type EdgeKey = (Rc<str>, Rc<str>);
 
 /// What the graph gives, best first, with scores.
 #[derive(Default)]
@@ -65,23 +65,26 @@ struct Neighbourhood<'a> {
 
 impl<'a> Search<'a> {
     pub fn run(&self, question: &Probe, high: &[Probe], low: &[Probe]) -> Found {
-        let graph = match self.options.mode {
+        let mut graph = match self.options.mode {
             Mode::Standard => Neighbourhood::default(),
             Mode::LocalKg => self.local(low),
             Mode::GlobalKg => self.global(high),
             Mode::HybridKg | Mode::Mix => self.local(low).joined_with(self.global(high)),
         };
+        let excerpts = self.excerpts(question, &graph);
+        if self.estimates {
+            self.cut(&mut graph.entities, |entity| self.entity_tokens(entity));
+            self.cut(&mut graph.relationships, |relationship| {
+                self.relationship_tokens(relationship)
+            });
+        }
+        let entities = graph.entities.into_iter();
+        let relationships = graph.relationships.into_iter();
         Found {
-            excerpts: self.excerpts(question, &graph),
-            entities: graph
-                .entities
-                .iter()
-                .map(|&(entity, score)| self.entity(entity, score))
-                .collect(),
-            relationships: graph
-                .relationships
-                .iter()
-                .map(|&(relationship, score)| self.relationship(relationship, score))
+            excerpts,
+            entities: entities.map(|(entity, score)| self.entity(entity, score)).collect(),
+            relationships: relationships
+                .map(|(relationship, score)| self.relationship(relationship, score))
                 .collect(),
             ..Found::default()
         }
@@ -89,93 +92,102 @@ impl<'a> Search<'a> {
 
     /// Entities near the keywords, and the relationships around them.
     fn local(&self, keywords: &[Probe]) -> Neighbourhood<'a> {
-        let mut by_key = OrderedMap::new();
-        let ranked = self.ranked(keywords, |query| {
-            let hits = self.knowledge.search_entities(query, MOST, &self.options.filter);
-            hits.into_iter()
-                .map(|hit| {
-                    by_key.insert(hit.item.key().clone(), hit.item);
-                    (hit.item.key().clone(), hit.score)
-                })
-                .collect()
-        });
+        let Self { knowledge, options, .. } = *self;
+        let ranked = self.ranked(
+            keywords,
+            &|query| {
+                let hits = knowledge.search_entities(query, MOST, &options.filter);
+                slots(query, hits, EntityRef::slot)
+            },
+            &|one, other| knowledge.order_entities(one, other),
+        );
+        let ranked = ranked.into_iter();
         let entities: Vec<_> =
-            ranked.into_iter().map(|(key, score)| (by_key[&key], score)).collect();
+            ranked.map(|(slot, score)| (knowledge.entity_in(slot), score)).collect();
         let relationships = self.around(&entities);
         Neighbourhood { entities, relationships }
     }
 
     /// Relationships near the keywords, and their ends.
     fn global(&self, keywords: &[Probe]) -> Neighbourhood<'a> {
-        let mut by_key = OrderedMap::new();
-        let ranked = self.ranked(keywords, |query| {
-            let hits = self.knowledge.search_relationships(query, MOST, &self.options.filter);
-            hits.into_iter()
-                .map(|hit| {
-                    by_key.insert(edge_key(hit.item), hit.item);
-                    (edge_key(hit.item), hit.score)
-                })
-                .collect()
-        });
+        let Self { knowledge, options, .. } = *self;
+        let ranked = self.ranked(
+            keywords,
+            &|query| {
+                let hits = knowledge.search_relationships(query, MOST, &options.filter);
+                slots(query, hits, RelationshipRef::slot)
+            },
+            &|one, other| knowledge.order_relationships(one, other),
+        );
+        let ranked = ranked.into_iter();
         let relationships: Vec<_> =
-            ranked.into_iter().map(|(key, score)| (by_key[&key], score)).collect();
-        let mut entities = Vec::new();
-        let mut seen = OrderedSet::new();
+            ranked.map(|(slot, score)| (knowledge.relationship_in(slot), score)).collect();
+        let mut entities: Vec<(EntityRef<'a>, f64)> = vec![];
         for &(relationship, score) in &relationships {
             let (one, other) = relationship.ends();
-            let admitted = [one, other].into_iter().filter(|end| self.admits(end.places()));
-            entities.extend(
-                admitted.filter(|end| seen.insert(end.key().clone())).map(|end| (end, score)),
-            );
+            for end in [one, other].into_iter().filter(|end| self.admits(end.places())) {
+                if !entities.iter().any(|(entity, _)| entity.slot() == end.slot()) {
+                    entities.push((end, score));
+                }
+            }
         }
         Neighbourhood { entities, relationships }
     }
 
     /// The best by all keywords together, each looked for both ways.
-    fn ranked<K: Ord + Clone>(
+    fn ranked(
         &self,
         keywords: &[Probe],
-        mut search: impl FnMut(Query<'_>) -> Vec<(K, f32)>,
-    ) -> Vec<(K, f64)> {
+        search: &dyn Fn(Query<'_>) -> Vec<u32>,
+        order: &dyn Fn(u32, u32) -> Ordering,
+    ) -> Vec<(u32, f64)> {
         let mut lists = Vec::new();
         for probe in keywords {
-            lists.push((1.0, keys(search(Query::Text(&probe.text)))));
+            lists.push((1.0, search(Query::Text(&probe.text))));
             if self.vector_weight > 0.0 {
-                let similar = search(Query::Vector(&probe.vector))
-                    .into_iter()
-                    .filter(|(_, score)| *score > SIMILARITY);
-                lists.push((self.vector_weight, keys(similar)));
+                lists.push((self.vector_weight, search(Query::Vector(&probe.vector))));
             }
         }
-        let mut fused = fuse(lists.iter().map(|(weight, list)| (*weight, &list[..])));
-        fused.truncate(MOST);
-        fused
+        fuse(&lists, MOST, order)
     }
 
     /// The relationships of the entities: those of well-connected ends first, then the heavier.
     fn around(&self, entities: &[(EntityRef<'a>, f64)]) -> Vec<(RelationshipRef<'a>, f64)> {
-        let mut found = OrderedMap::new();
+        let last = entities.iter().map(|(entity, _)| entity.slot()).max().unwrap_or(0);
+        let mut scores = vec![0.0_f64; last as usize + 1];
         for &(entity, score) in entities {
-            for relationship in entity.relationships() {
-                let best: &mut (RelationshipRef<'a>, f64) =
-                    found.get_or_insert_with(edge_key(relationship), || (relationship, score));
-                best.1 = best.1.max(score);
+            scores[entity.slot() as usize] = score;
+        }
+        let mut around = vec![];
+        for &(entity, score) in entities {
+            for (other, relationship) in entity.related() {
+                let others = scores.get(other.slot() as usize).copied().unwrap_or(0.0);
+                // Seen from both ends, it counts from one.
+                let counted = others > 0.0 && other.slot() < entity.slot();
+                if !counted && self.admits(relationship.places()) {
+                    around.push(Around {
+                        degree: entity.degree() + other.degree(),
+                        weight: relationship.thousandths(),
+                        tokens: self.relationship_tokens(relationship),
+                        relationship,
+                        score: score.max(others),
+                    });
+                }
             }
         }
-        // With what they are sorted by: both are sums.
-        let mut sums: Vec<_> = found
-            .into_values()
-            .filter(|(relationship, _)| self.admits(relationship.places()))
-            .map(|found| (found.0.degree(), found.0.weight(), found))
-            .collect();
-        sort_by(&mut sums, |a, b| b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)));
-        let mut found: Vec<_> = sums.into_iter().map(|(.., found)| found).collect();
         let mut left = AROUND_TOKENS.min(self.options.max_tokens);
-        found.retain(|&(relationship, score)| {
-            // What it takes at least is known without reading what is said of it.
-            least_tokens(relationship, &self.options.filter) <= left
-                && spend(&mut left, relationship_tokens(&self.relationship(relationship, score)))
-        });
+        let mut best_first = BinaryHeap::from(around);
+        let mut found = vec![];
+        while let Some(best) = best_first.pop() {
+            match left.checked_sub(best.tokens) {
+                Some(rest) => {
+                    left = rest;
+                    found.push((best.relationship, best.score));
+                }
+                // Of thousands, few are short enough for what is left.
+                None => best_first.retain(|other| other.tokens <= left),
+            }
+        }
         found
     }
 
@@ -191,61 +203,58 @@ impl<'a> Search<'a> {
         if !matches!(mode, Mode::Standard | Mode::Mix) && !from_graph.is_empty() {
             // What the graph found, in the order of its bearing on the question. Where it found
             // nothing (a few short documents relate little), what is similar stands in.
-            let known: OrderedSet<_> = from_graph.iter().collect();
-            lexical.retain(|id| known.contains(id));
-            similar.retain(|id| known.contains(id));
+            let last = from_graph.iter().max().map_or(0, |&slot| slot as usize);
+            let mut known = vec![false; last + 1];
+            from_graph.iter().for_each(|&slot| known[slot as usize] = true);
+            let is_known = |slot: &u32| known.get(*slot as usize).is_some_and(|&known| known);
+            lexical.retain(is_known);
+            similar.retain(is_known);
         }
-        let fused = fuse([
-            (1.0, &lexical[..]),
-            (self.vector_weight, &similar[..]),
-            (graph_weight, &from_graph[..]),
-        ]);
-        let best = fused.into_iter().take(self.options.top_k);
-        best.filter_map(|(id, score)| self.excerpt(&id, score)).collect()
+        let lists = [(1.0, lexical), (self.vector_weight, similar), (graph_weight, from_graph)];
+        let best = fuse(&lists, self.options.top_k, &|a, b| self.knowledge.order_excerpts(a, b));
+        best.into_iter().filter_map(|(slot, score)| self.excerpt(slot, score)).collect()
     }
 
-    fn similar(&self, query: Query<'_>) -> Vec<Rc<str>> {
-        let vector = matches!(query, Query::Vector(_));
+    fn similar(&self, query: Query<'_>) -> Vec<u32> {
         let depth = POOL.max(self.options.top_k);
-        let hits = self.knowledge.search_excerpts(query, depth, &self.options.filter).into_iter();
-        hits.filter(|hit| !vector || hit.score > SIMILARITY)
-            .map(|hit| hit.item.id().clone())
-            .collect()
+        let hits = self.knowledge.search_excerpts(query, depth, &self.options.filter);
+        slots(query, hits, ExcerptRef::slot)
     }
 
     /// The excerpts that mention what was found, those that mention the most of it first. What is
     /// mentioned everywhere says little about any one excerpt.
-    fn excerpts_of(&self, graph: &Neighbourhood<'a>) -> Vec<Rc<str>> {
-        let mut scores: HashMap<&'a Rc<str>, f64> = HashMap::new();
-        let mut add = |places: Vec<PlaceRef<'a>>, score: f64| {
-            let share = score / (places.len() as f64).sqrt();
-            for place in places {
-                *scores.entry(&place.excerpt().id).or_insert(0.0) += share;
-            }
+    fn excerpts_of(&self, graph: &Neighbourhood<'a>) -> Vec<u32> {
+        let mut scores = Scores::default();
+        let mut add = |slots: Vec<u32>, score: f64| {
+            let share = score / (slots.len() as f64).sqrt();
+            slots.into_iter().for_each(|slot| scores.add(slot, share));
         };
         let mode = self.options.mode;
         for &(entity, score) in graph.entities.iter().filter(|_| mode != Mode::GlobalKg) {
-            add(self.admitted(entity.places()), score);
+            add(self.admitted(entity.places()).map(PlaceRef::slot).collect(), score);
         }
         for &(relationship, score) in graph.relationships.iter().filter(|_| mode != Mode::LocalKg) {
-            add(self.admitted(relationship.places()), score);
+            add(self.admitted(relationship.places()).map(PlaceRef::slot).collect(), score);
         }
-        let mut ranked: Vec<_> = scores.into_iter().collect();
-        sort_by(&mut ranked, |(one, a), (other, b)| b.total_cmp(a).then_with(|| one.cmp(other)));
-        ranked.into_iter().map(|(id, _)| id.clone()).collect()
+        scores.ranked(&|slot| self.knowledge.excerpt_beginning(slot), &|a, b| {
+            self.knowledge.order_excerpts(a, b)
+        })
     }
 
-    fn admitted(&self, places: impl Iterator<Item = PlaceRef<'a>>) -> Vec<PlaceRef<'a>> {
-        places.filter(|place| admits(&self.options.filter, *place)).collect()
+    fn admitted(
+        &self,
+        places: impl Iterator<Item = PlaceRef<'a>>,
+    ) -> impl Iterator<Item = PlaceRef<'a>> {
+        places.filter(|place| admits(&self.options.filter, *place))
     }
 
     fn admits(&self, mut places: impl Iterator<Item = PlaceRef<'a>>) -> bool {
         places.any(|place| admits(&self.options.filter, place))
     }
 
-    fn excerpt(&self, id: &str, score: f64) -> Option<FoundExcerpt> {
-        let found: ExcerptRef<'_> = self.knowledge.excerpt(id)?;
-        let place = found.places().find(|place| admits(&self.options.filter, *place))?;
+    fn excerpt(&self, slot: u32, score: f64) -> Option<FoundExcerpt> {
+        let found = self.knowledge.excerpt_in(slot)?;
+        let place = self.admitted(found.places()).next()?;
         let excerpt = place.excerpt();
         Some(FoundExcerpt {
             id: excerpt.id.clone(),
@@ -260,12 +269,42 @@ impl<'a> Search<'a> {
         })
     }
 
+    /// Cuts a list at the first thing that the budget does not hold.
+    fn cut<T: Copy>(&self, items: &mut Vec<(T, f64)>, tokens: impl Fn(T) -> usize) {
+        let mut left = self.options.max_tokens;
+        let fits = |&(item, _): &(T, f64)| {
+            let rest = left.checked_sub(tokens(item));
+            left = rest.unwrap_or(left);
+            rest.is_none()
+        };
+        let end = items.iter().position(fits).unwrap_or(items.len());
+        items.truncate(end);
+    }
+
+    fn entity_tokens(&self, entity: EntityRef<'a>) -> usize {
+        let Tokens { name, rest } = match self.options.filter.is_empty() {
+            true => own_tokens(entity),
+            false => entity_tokens(&entity.view(&self.options.filter)),
+        };
+        FRAME + name + rest
+    }
+
+    fn relationship_tokens(&self, relationship: RelationshipRef<'a>) -> usize {
+        let count = || relationship_tokens(&relationship.view(&self.options.filter));
+        if !self.options.filter.is_empty() {
+            let Tokens { name, rest } = count();
+            return FRAME + name + rest;
+        }
+        let (one, other) = relationship.ends();
+        FRAME + own_tokens(one).name + own_tokens(other).name + relationship.tokens(count).rest
+    }
+
     fn entity(&self, entity: EntityRef<'a>, score: f64) -> FoundEntity {
         let view = entity.view(&self.options.filter);
         FoundEntity {
+            description: lines(&view.descriptions),
             name: view.name,
             category: view.category,
-            description: view.descriptions.join("\n").into(),
             rank: view.degree,
             score,
             excerpts: self.excerpt_ids(entity.places()),
@@ -278,8 +317,8 @@ impl<'a> Search<'a> {
         FoundRelationship {
             source,
             target,
-            description: view.descriptions.join("\n").into(),
-            keywords: view.keywords.join(", ").into(),
+            description: lines(&view.descriptions),
+            keywords: listed(&view.keywords),
             weight: view.weight,
             rank: view.degree,
             score,
@@ -289,14 +328,15 @@ impl<'a> Search<'a> {
 
     /// The first [`EXCERPTS`] of them: what is in every document would take longer to hand over than to find.
     fn excerpt_ids(&self, places: impl Iterator<Item = PlaceRef<'a>>) -> Vec<Rc<str>> {
-        let mut ids: Vec<Rc<str>> = Vec::new();
-        for place in places.filter(|place| admits(&self.options.filter, *place)) {
-            let id = &place.excerpt().id;
+        let mut slots = Vec::new();
+        let mut ids = Vec::new();
+        for place in self.admitted(places) {
             if ids.len() == EXCERPTS {
                 break;
             }
-            if !ids.contains(id) {
-                ids.push(id.clone());
+            if !slots.contains(&place.slot()) {
+                slots.push(place.slot());
+                ids.push(place.excerpt().id.clone());
             }
         }
         ids
@@ -307,55 +347,102 @@ impl<'a> Neighbourhood<'a> {
     /// Both, taking turns, each item once.
     fn joined_with(self, other: Neighbourhood<'a>) -> Neighbourhood<'a> {
         Neighbourhood {
-            entities: alternate(self.entities, other.entities, |entity| entity.key().clone()),
-            relationships: alternate(self.relationships, other.relationships, |&relationship| {
-                edge_key(relationship)
-            }),
+            entities: alternate(self.entities, other.entities, EntityRef::slot),
+            relationships: alternate(
+                self.relationships,
+                other.relationships,
+                RelationshipRef::slot,
+            ),
         }
     }
 }
 
-fn alternate<T: Copy, K: Ord>(
+/// Without what comes twice; looked for plainly, since both are short.
+fn alternate<T: Copy>(
     one: Vec<(T, f64)>,
     other: Vec<(T, f64)>,
-    key: impl Fn(&T) -> K,
+    slot: impl Fn(T) -> u32,
 ) -> Vec<(T, f64)> {
-    let mut seen = OrderedSet::new();
+    let mut seen = Vec::new();
     let longest = one.len().max(other.len());
     let turns = (0..longest).flat_map(|turn| [one.get(turn), other.get(turn)]).flatten();
-    turns.filter(|(item, _)| seen.insert(key(item))).copied().collect()
+    let mut found = Vec::new();
+    for &(item, score) in turns {
+        if !seen.contains(&slot(item)) {
+            seen.push(slot(item));
+            found.push((item, score));
+        }
+    }
+    found
+}
+
+/// A relationship of an entity that was found.
+struct Around<'a> {
+    /// How many relationships its ends have together.
+    degree: usize,
+    /// In thousandths.
+    weight: u64,
+    tokens: usize,
+    relationship: RelationshipRef<'a>,
+    score: f64,
+}
+
+impl Ord for Around<'_> {
+    /// The greatest comes first.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let sums = (self.degree, self.weight).cmp(&(other.degree, other.weight));
+        sums.then_with(|| self.relationship.order(other.relationship).reverse())
+    }
+}
+
+impl PartialOrd for Around<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Around<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Around<'_> {}
+
+fn lines(descriptions: &[Rc<str>]) -> Rc<str> {
+    descriptions.join("\n").into()
+}
+
+fn listed(keywords: &[Rc<str>]) -> Rc<str> {
+    keywords.join(", ").into()
+}
+
+/// Of an entity that no filter changes.
+fn own_tokens(entity: EntityRef<'_>) -> Tokens {
+    entity.tokens(|| entity_tokens(&entity.view(&Filter::default())))
+}
+
+fn entity_tokens(view: &EntityView) -> Tokens {
+    Tokens {
+        name: estimate_tokens(&view.name),
+        rest: estimate_tokens(&view.category) + estimate_tokens(&lines(&view.descriptions)),
+    }
+}
+
+fn relationship_tokens(view: &RelationshipView) -> Tokens {
+    Tokens {
+        name: view.ends.iter().map(|name| estimate_tokens(name)).sum(),
+        rest: estimate_tokens(&lines(&view.descriptions))
+            + estimate_tokens(&listed(&view.keywords)),
+    }
 }
 
 fn admits(filter: &Filter, place: PlaceRef<'_>) -> bool {
     filter.is_empty() || filter.matches(&place.document().contribution().metadata)
 }
 
-fn edge_key(relationship: RelationshipRef<'_>) -> EdgeKey {
-    let (one, other) = relationship.ends();
-    (one.key().clone(), other.key().clone())
-}
-
-fn keys<K>(hits: impl IntoIterator<Item = (K, f32)>) -> Vec<K> {
-    hits.into_iter().map(|(key, _)| key).collect()
-}
-
-/// Takes from what is left, if it is enough.
-fn spend(left: &mut usize, tokens: usize) -> bool {
-    let enough = tokens <= *left;
-    if enough {
-        *left -= tokens;
-    }
-    enough
-}
-
-/// What a relationship costs at least: a token for each end, and its first description where no filter
-/// may leave it out.
-fn least_tokens(relationship: RelationshipRef<'_>, filter: &Filter) -> usize {
-    let descriptions = if filter.is_empty() { relationship.descriptions() } else { vec![] };
-    FRAME + 2 + descriptions.first().map_or(0, |text| estimate_tokens(text))
-}
-
-/// Tokens of a relationship, estimated: there may be thousands around an entity.
-fn relationship_tokens(relationship: &FoundRelationship) -> usize {
-    FRAME + relationship.shown().iter().map(|text| estimate_tokens(text)).sum::<usize>()
+/// What was found, without what is hardly similar.
+fn slots<T>(query: Query<'_>, hits: Vec<Hit<T>>, slot: impl Fn(T) -> u32) -> Vec<u32> {
+    let least = if matches!(query, Query::Vector(_)) { SIMILARITY } else { f32::NEG_INFINITY };
+    hits.into_iter().filter(|hit| hit.score > least).map(|hit| slot(hit.item)).collect()
 }

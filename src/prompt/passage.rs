@@ -12,10 +12,48 @@ const OUTLINE: usize = 300;
 /// What each neighbour of the passage may cost then, in tokens.
 const NEIGHBOUR: usize = 300;
 
+/// What is shown of a document beside each of its passages.
+pub(super) struct Surroundings {
+    /// Whether that is all of it.
+    whole: bool,
+    shown: String,
+}
+
+impl Surroundings {
+    /// The whole document if it is short, else its outline.
+    pub(super) fn of(document: &DocumentText) -> Self {
+        let whole = estimate_tokens(&document.text) <= WHOLE;
+        let shown = match whole {
+            true => fenced("document", &document.text),
+            false => fenced("outline", &outline(document)),
+        };
+        Surroundings { whole, shown }
+    }
+}
+
+fn outline(document: &DocumentText) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    let mut left = OUTLINE;
+    for excerpt in &document.excerpts {
+        let line = excerpt.headings.join(" > ");
+        if line.is_empty() || lines.last() == Some(&line) {
+            continue;
+        }
+        let cost = estimate_tokens(&line) + 1;
+        if cost > left {
+            break;
+        }
+        left -= cost;
+        lines.push(line);
+    }
+    lines.join("\n")
+}
+
 /// One excerpt of a document.
 #[derive(Clone, Copy)]
 pub(super) struct Passage<'d> {
     pub(super) document: &'d DocumentText,
+    pub(super) around: &'d Surroundings,
     pub(super) index: usize,
 }
 
@@ -47,36 +85,17 @@ impl Passage<'_> {
     /// The whole document if it is short, else its outline and what stands around the passage, so
     /// that the cost of a document grows with its length and not with the square of it.
     pub(super) fn surroundings(&self) -> String {
-        if estimate_tokens(&self.document.text) <= WHOLE {
-            return fenced("document", &self.document.text);
-        }
-        let mut parts = vec![fenced("outline", &self.outline())];
-        let excerpts = &self.document.excerpts;
-        if let Some(before) = self.index.checked_sub(1).map(|index| &excerpts[index]) {
-            parts.push(fenced("before", last_tokens(&before.text, NEIGHBOUR)));
-        }
-        if let Some(after) = excerpts.get(self.index + 1) {
-            parts.push(fenced("after", first_tokens(&after.text, NEIGHBOUR)));
+        let mut parts = vec![self.around.shown.clone()];
+        if !self.around.whole {
+            let excerpts = &self.document.excerpts;
+            if let Some(before) = self.index.checked_sub(1).map(|index| &excerpts[index]) {
+                parts.push(fenced("before", last_tokens(&before.text, NEIGHBOUR)));
+            }
+            if let Some(after) = excerpts.get(self.index + 1) {
+                parts.push(fenced("after", first_tokens(&after.text, NEIGHBOUR)));
+            }
         }
         parts.join("\n")
-    }
-
-    fn outline(&self) -> String {
-        let mut lines: Vec<String> = Vec::new();
-        let mut left = OUTLINE;
-        for excerpt in &self.document.excerpts {
-            let line = excerpt.headings.join(" > ");
-            if line.is_empty() || lines.last() == Some(&line) {
-                continue;
-            }
-            let cost = estimate_tokens(&line) + 1;
-            if cost > left {
-                break;
-            }
-            left -= cost;
-            lines.push(line);
-        }
-        lines.join("\n")
     }
 }
 
@@ -90,6 +109,9 @@ pub(super) fn with_fence(text: &str, fence: Option<&str>) -> String {
 }
 
 fn first_tokens(text: &str, limit: usize) -> &str {
+    if estimate_tokens(text) <= limit {
+        return text;
+    }
     let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
     let ends: Vec<usize> = ends.collect();
     let fitting = ends.partition_point(|&end| estimate_tokens(&text[..end]) <= limit);
@@ -97,6 +119,9 @@ fn first_tokens(text: &str, limit: usize) -> &str {
 }
 
 fn last_tokens(text: &str, limit: usize) -> &str {
+    if estimate_tokens(text) <= limit {
+        return text;
+    }
     let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
     let skipped = starts.partition_point(|&start| estimate_tokens(&text[start..]) > limit);
     &text[starts.get(skipped).copied().unwrap_or(text.len())..]
@@ -125,11 +150,14 @@ pub(super) mod tests {
     #[test]
     fn a_short_document_is_shown_whole_and_a_long_one_in_part() {
         let short = document(&["One.", "Two."]);
-        assert!(Passage { document: &short, index: 0 }.surroundings().contains("One.\n\nTwo."));
+        let around = Surroundings::of(&short);
+        let passage = Passage { document: &short, around: &around, index: 0 };
+        assert!(passage.surroundings().contains("One.\n\nTwo."));
 
         let long = "Words upon words. ".repeat(600);
         let long = document(&[&long, "The middle.", &long, "The end."]);
-        let shown = Passage { document: &long, index: 1 }.surroundings();
+        let around = Surroundings::of(&long);
+        let shown = Passage { document: &long, around: &around, index: 1 }.surroundings();
         assert!(shown.contains("Part 3") && !shown.contains("The end."));
         assert!(
             estimate_tokens(&shown) < OUTLINE + 2 * NEIGHBOUR + 60,

@@ -10,7 +10,8 @@ use futures::{
 
 use super::{
     Citations, Extraction, Options, answer, extraction, keywords, parse_extraction, parse_keywords,
-    passage::Passage, standalone, summary,
+    passage::{Passage, Surroundings},
+    standalone, summary,
 };
 use crate::{
     port::{
@@ -66,9 +67,10 @@ impl PromptedReader {
         document: &DocumentText,
         reading: &Reading,
     ) -> Vec<(Completion, String)> {
+        let around = &Surroundings::of(document);
         let mut answers = Vec::with_capacity(2 * document.excerpts.len());
         for (index, read) in reading.excerpts.iter().enumerate() {
-            let passage = Passage { document, index };
+            let passage = Passage { document, around, index };
             answers.push((summary::prompt(&passage, &self.options), TYPICAL_SUMMARY.to_owned()));
             answers.push((self.extraction(&passage), extraction::render(read)));
         }
@@ -77,8 +79,9 @@ impl PromptedReader {
 
     async fn read_document(self, document: DocumentText, progress: Progress) -> Result<Reading> {
         let steps = Steps { done: Cell::new(0), total: 2 * document.excerpts.len(), progress };
+        let (document, around) = (&document, &Surroundings::of(&document));
         let passages =
-            (0..document.excerpts.len()).map(|index| Passage { document: &document, index });
+            (0..document.excerpts.len()).map(|index| Passage { document, around, index });
         // As they finish, so that the first failure ends the rest at once.
         let finished: Vec<(usize, Read)> = passages
             .map(|passage| {

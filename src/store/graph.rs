@@ -148,10 +148,14 @@ impl<N, E> Graph<N, E> {
         found
     }
 
+    /// A node's edges and their other ends, in no order.
+    pub fn each_edge_of(&self, node: NodeIndex) -> impl Iterator<Item = (NodeIndex, EdgeIndex)> {
+        self.graph.edges(node).map(|edge| (edge.target(), edge.id()))
+    }
+
     /// A node's edges, by the key of their other end.
     pub fn edges_of(&self, node: NodeIndex) -> Vec<EdgeIndex> {
-        let mut found: Vec<(NodeIndex, EdgeIndex)> =
-            self.graph.edges(node).map(|edge| (edge.target(), edge.id())).collect();
+        let mut found: Vec<(NodeIndex, EdgeIndex)> = self.each_edge_of(node).collect();
         sort_by_key(&mut found, |&(other, _)| self.key(other));
         found.into_iter().map(|(_, edge)| edge).collect()
     }

@@ -7,7 +7,7 @@ use slab::Slab;
 
 use super::{
     postings::Postings,
-    top::{Match, TopK},
+    top::{Admit, Match, TopK},
     variants::{Matching, likeness},
 };
 use crate::{
@@ -192,6 +192,17 @@ impl LexicalIndex {
         k: usize,
         admit: impl Fn(u32) -> Option<T>,
     ) -> Vec<Match> {
+        self.search_among(query, matching, k, &admit)
+    }
+
+    /// [`LexicalIndex::search_as`] for whom asking after an id costs more than asking whether there is one.
+    pub(crate) fn search_among(
+        &self,
+        query: &str,
+        matching: Matching,
+        k: usize,
+        admit: &dyn Admit,
+    ) -> Vec<Match> {
         if k == 0 || self.count == 0 {
             return vec![];
         }
@@ -199,11 +210,11 @@ impl LexicalIndex {
             true => self.scores(query),
             false => self.scores_as(query, matching),
         };
-        let mut top = TopK::new(k);
+        let mut top = TopK::new(k, admit);
         for (slot, &score) in scores.iter().enumerate() {
             if score > 0.0 {
                 // The bits of positive numbers are in the order of the numbers.
-                top.offer(i64::from(score.to_bits()), slot as u32, &admit);
+                top.offer(i64::from(score.to_bits()), slot as u32);
             }
         }
         let score = |bits: i64| f32::from_bits(bits as u32);

@@ -98,11 +98,10 @@ impl<M: Mention> Mentions<M> {
 
     /// In order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &M> {
-        let (few, many) = match self {
-            Mentions::Few(list) => (Some(list), None),
-            Mentions::Many(sum) => (None, Some(sum.all.iter())),
-        };
-        few.into_iter().flatten().chain(many.into_iter().flatten())
+        match self {
+            Mentions::Few(list) => Iter::Few(list.iter()),
+            Mentions::Many(sum) => Iter::Many(sum.all.iter()),
+        }
     }
 
     /// Those that are kept, as if there were no others.
@@ -193,6 +192,23 @@ impl<M: Mention> Mentions<M> {
             }
         }
         found
+    }
+}
+
+/// [`Mentions`] in order. Not a chain of both, one of which is empty: for each item, that asks both.
+enum Iter<Few, Many> {
+    Few(Few),
+    Many(Many),
+}
+
+impl<Few: Iterator, Many: Iterator<Item = Few::Item>> Iterator for Iter<Few, Many> {
+    type Item = Few::Item;
+
+    fn next(&mut self) -> Option<Few::Item> {
+        match self {
+            Iter::Few(few) => few.next(),
+            Iter::Many(many) => many.next(),
+        }
     }
 }
 

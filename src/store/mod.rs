@@ -27,6 +27,7 @@ mod variants;
 mod vectors;
 
 pub use graph::Graph;
+pub(crate) use knowledge_base::Tokens;
 pub use knowledge_base::{
     Applying, Change, Checked, Counts, DocumentRef, EntityRef, EntityView, ExcerptRef, Hit,
     KindStatistics, KnowledgeBase, KnowledgeBaseOptions, PlaceRef, Query, RelationshipRef,
@@ -36,5 +37,6 @@ pub use lexical::{Field, LexicalIndex, Statistics};
 pub use merge::MergeRules;
 pub use names::entity_key;
 pub use top::Match;
+pub(crate) use top::{Admit, TopK};
 pub use variants::Matching;
 pub use vectors::{CompactIndex, VectorIndex};

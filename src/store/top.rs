@@ -9,66 +9,94 @@ pub struct Match {
     pub score: f32,
 }
 
+/// Which slots may be found, and which comes first among equals.
+pub(crate) trait Admit {
+    /// Whether the slot may be found.
+    fn admits(&self, slot: u32) -> bool;
+
+    /// The order of two slots by their ids.
+    fn order(&self, one: u32, other: u32) -> Ordering;
+}
+
+/// Given the id of a slot, or `None` if it may not be found.
+impl<T: Ord, F: Fn(u32) -> Option<T>> Admit for F {
+    fn admits(&self, slot: u32) -> bool {
+        self(slot).is_some()
+    }
+
+    fn order(&self, one: u32, other: u32) -> Ordering {
+        self(one).cmp(&self(other))
+    }
+}
+
 /// Keeps the best `k` of what is offered, in O(log k) an offer that is kept and O(1) any other.
 ///
 /// The rank is an integer, so that equal is equal; among equals the smaller id wins, so that the
-/// outcome depends neither on slots nor on the order of the offers.
-pub(super) struct TopK<T> {
+/// outcome depends neither on slots nor on the order of the offers. It knows no id and no type, and so
+/// is compiled once.
+pub(crate) struct TopK<'a> {
     k: usize,
-    worst_first: BinaryHeap<Candidate<T>>,
+    admit: &'a dyn Admit,
+    worst_first: BinaryHeap<Candidate<'a>>,
 }
 
-struct Candidate<T> {
+struct Candidate<'a> {
     rank: i64,
-    id: T,
     slot: u32,
+    admit: &'a dyn Admit,
 }
 
-impl<T: Ord> TopK<T> {
-    pub(super) fn new(k: usize) -> Self {
-        TopK { k, worst_first: BinaryHeap::new() }
+impl<'a> TopK<'a> {
+    pub(crate) fn new(k: usize, admit: &'a dyn Admit) -> Self {
+        TopK { k, admit, worst_first: BinaryHeap::new() }
     }
 
-    /// Asks for the id only if the rank is good enough: `admit` may be dear, and most are not.
-    pub(super) fn offer(&mut self, rank: i64, slot: u32, admit: impl Fn(u32) -> Option<T>) {
-        let full = self.worst_first.len() >= self.k;
+    /// Asks whether it is admitted only if the rank is good enough: that may be dear, and most are not.
+    pub(crate) fn offer(&mut self, rank: i64, slot: u32) {
+        let Self { k, admit, .. } = *self;
+        let full = self.worst_first.len() >= k;
         if full && self.worst_first.peek().is_none_or(|worst| rank < worst.rank) {
             return;
         }
-        if let Some(id) = admit(slot) {
-            self.worst_first.push(Candidate { rank, id, slot });
-            if full {
-                self.worst_first.pop();
+        if admit.admits(slot) {
+            let candidate = Candidate { rank, slot, admit };
+            if !full {
+                self.worst_first.push(candidate);
+            } else if let Some(mut worst) = self.worst_first.peek_mut()
+                && candidate < *worst
+            {
+                *worst = candidate;
             }
         }
     }
 
     /// Slots with their ranks, best first.
-    pub(super) fn into_best_first(self) -> impl Iterator<Item = (u32, i64)> {
+    pub(crate) fn into_best_first(self) -> impl Iterator<Item = (u32, i64)> {
         self.worst_first.into_sorted_vec().into_iter().map(|found| (found.slot, found.rank))
     }
 }
 
-impl<T: Ord> Ord for Candidate<T> {
+impl Ord for Candidate<'_> {
     /// The greatest is the worst.
     fn cmp(&self, other: &Self) -> Ordering {
-        other.rank.cmp(&self.rank).then_with(|| self.id.cmp(&other.id))
+        let rank = other.rank.cmp(&self.rank);
+        rank.then_with(|| self.admit.order(self.slot, other.slot))
     }
 }
 
-impl<T: Ord> PartialOrd for Candidate<T> {
+impl PartialOrd for Candidate<'_> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl<T: Ord> PartialEq for Candidate<T> {
+impl PartialEq for Candidate<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other).is_eq()
     }
 }
 
-impl<T: Ord> Eq for Candidate<T> {}
+impl Eq for Candidate<'_> {}
 
 #[cfg(test)]
 mod tests {
@@ -83,10 +111,11 @@ mod tests {
             k in 0usize..12,
         ) {
             // Ids fall as slots rise; odd slots are not admitted.
-            let mut top = TopK::new(k);
+            let admit = |slot: u32| slot.is_multiple_of(2).then_some(99 - slot);
+            let mut top = TopK::new(k, &admit);
             let mut plain = Vec::new();
             for (slot, &rank) in ranks.iter().enumerate() {
-                top.offer(rank, slot as u32, |slot| slot.is_multiple_of(2).then_some(99 - slot));
+                top.offer(rank, slot as u32);
                 if slot % 2 == 0 {
                     plain.push((-rank, 99 - slot as u32, slot as u32));
                 }

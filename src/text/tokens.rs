@@ -21,6 +21,11 @@ impl Kind {
         match c {
             ' ' | '\t' => Kind::Blank,
             '\n' | '\r' => Kind::Break,
+            // Most text is of these.
+            'a'..='z' => Kind::Lower,
+            'A'..='Z' => Kind::Upper,
+            '0'..='9' => Kind::Digit,
+            '!'..='~' => Kind::Mark,
             c if is_hangul(c) => Kind::Hangul,
             c if is_unspaced(c) => Kind::Unspaced,
             c if c.is_uppercase() => Kind::Upper,
@@ -33,8 +38,9 @@ impl Kind {
 }
 
 /// What stands right before a word and belongs to its first token.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Lead {
+    #[default]
     Nothing,
     Blank,
     Mark,
@@ -46,30 +52,73 @@ enum Lead {
 /// count on English prose and code, within a quarter on Chinese, Japanese and Korean
 /// (`tests/tokens.rs`).
 pub fn estimate_tokens(text: &str) -> usize {
-    let mut hundredths = 0;
-    let mut lead = Lead::Nothing;
-    let mut chars = text.chars().peekable();
-    while let Some(first) = chars.next() {
-        let kind = Kind::of(first);
-        let mut length = 1;
-        let mut capitals = usize::from(kind == Kind::Upper);
-        let mut foreign = usize::from(!first.is_ascii());
-        // A word is capitals and the small letters behind them; all else is alike.
-        let mut last = kind;
-        while let Some(&c) = chars.peek() {
-            let next = Kind::of(c);
-            if next != last && !(last == Kind::Upper && next == Kind::Lower) {
-                break;
-            }
-            last = next;
-            length += 1;
-            capitals += usize::from(next == Kind::Upper);
-            foreign += usize::from(!c.is_ascii());
-            chars.next();
+    let mut pieces = Pieces::default();
+    let mut piece: Option<Piece> = None;
+    let mut at = 0;
+    loop {
+        // Most characters are one byte, and need not be looked for.
+        let next = match text.as_bytes().get(at) {
+            Some(&byte) if byte.is_ascii() => Some(char::from(byte)),
+            Some(_) => text[at..].chars().next(),
+            None => None,
+        };
+        let kind = next.map(Kind::of);
+        let foreign = usize::from(next.is_some_and(|c| !c.is_ascii()));
+        let capital = usize::from(kind == Some(Kind::Upper));
+        at += next.map_or(0, char::len_utf8);
+        if let Some(piece) = &mut piece
+            && let Some(kind) = kind
+            // A word is capitals and the small letters behind them; all else is alike.
+            && (kind == piece.last || (piece.last == Kind::Upper && kind == Kind::Lower))
+        {
+            piece.last = kind;
+            piece.length += 1;
+            piece.capitals += capital;
+            piece.foreign += foreign;
+            continue;
         }
-        let after = chars.peek().map(|&c| Kind::of(c));
-        let before = std::mem::replace(&mut lead, Lead::Nothing);
-        hundredths += match kind {
+        let belongs = match piece.take() {
+            Some(piece) => pieces.take(piece, kind),
+            None => pieces.takes_breaks,
+        };
+        pieces.takes_breaks = belongs && kind == Some(Kind::Break);
+        match kind {
+            None => return pieces.hundredths.div_ceil(100),
+            Some(_) if pieces.takes_breaks => {}
+            Some(kind) => {
+                piece = Some(Piece { kind, last: kind, length: 1, capitals: capital, foreign });
+            }
+        }
+    }
+}
+
+/// Characters that the tokenizer does not cut apart.
+struct Piece {
+    /// Of the first.
+    kind: Kind,
+    /// Of the last.
+    last: Kind,
+    length: usize,
+    capitals: usize,
+    foreign: usize,
+}
+
+/// What the pieces so far are worth.
+#[derive(Default)]
+struct Pieces {
+    hundredths: usize,
+    /// What stands before the next one.
+    lead: Lead,
+    /// Whether breaks belong to what came before them.
+    takes_breaks: bool,
+}
+
+impl Pieces {
+    /// Counts a piece by what comes after it; whether breaks that do belong to it.
+    fn take(&mut self, piece: Piece, after: Option<Kind>) -> bool {
+        let Piece { kind, length, capitals, foreign, .. } = piece;
+        let before = std::mem::take(&mut self.lead);
+        self.hundredths += match kind {
             Kind::Upper | Kind::Lower => word(before, length, capitals) + 20 * foreign,
             Kind::Hangul => 25 + 65 * length,
             Kind::Unspaced => 80 * length,
@@ -78,7 +127,7 @@ pub fn estimate_tokens(text: &str) -> usize {
             Kind::Blank if after == Some(Kind::Break) => 0,
             Kind::Blank if after.is_none() => 100,
             Kind::Blank => {
-                lead = Lead::Blank;
+                self.lead = Lead::Blank;
                 if length > 1 { 100 } else { 0 }
             }
             Kind::Break => 100,
@@ -88,16 +137,15 @@ pub fn estimate_tokens(text: &str) -> usize {
                     Some(Kind::Upper | Kind::Lower | Kind::Hangul | Kind::Unspaced)
                 );
                 if length == 1 && before == Lead::Nothing && letter {
-                    lead = Lead::Mark;
+                    self.lead = Lead::Mark;
                     0
                 } else {
-                    while chars.next_if(|&c| Kind::of(c) == Kind::Break).is_some() {}
                     marks(length)
                 }
             }
         };
+        kind == Kind::Mark && self.lead != Lead::Mark
     }
-    hundredths.div_ceil(100)
 }
 
 /// Hundredths of tokens of a word.

@@ -1,6 +1,6 @@
 //! A document that is in the knowledge base, and the places in it that things are mentioned at.
 
-use std::{cmp::Ordering, rc::Rc};
+use std::{cell::Cell, cmp::Ordering, rc::Rc};
 
 use crate::{
     order::OrderedSet,
@@ -16,6 +16,8 @@ pub(super) struct Document {
     /// The contribution's, here too because ordering the places of a hub reads it over and over.
     source: Rc<str>,
     pub(super) contribution: Rc<Contribution>,
+    /// The slot of each of its excerpts, which is found by its id only once.
+    excerpts: Box<[Cell<u32>]>,
     /// How many entities it describes, and pairs of them it relates, names of one form being one.
     pub(super) entities: usize,
     pub(super) relationships: usize,
@@ -70,6 +72,11 @@ pub(super) struct ExcerptPlace(pub(super) Place);
 impl ExcerptPlace {
     pub(super) fn excerpt(&self) -> &Excerpt {
         &self.0.contribution().excerpts[self.0.index()]
+    }
+
+    /// Notes the slot of the excerpt, which it keeps as long as it stands here.
+    pub(super) fn stands_in(&self, slot: u32) {
+        self.0.document.excerpts[self.0.index()].set(slot);
     }
 }
 
@@ -220,6 +227,11 @@ impl Admitted {
         Admitted(Some(admitted))
     }
 
+    /// Whether the query may use every document.
+    pub(super) fn all(&self) -> bool {
+        self.0.is_none()
+    }
+
     pub(super) fn admits(&self, place: &Place) -> bool {
         self.0.as_ref().is_none_or(|admitted| admitted[place.document.slot])
     }
@@ -243,10 +255,16 @@ impl Document {
         Document {
             slot,
             source: contribution.source.clone(),
+            excerpts: contribution.excerpts.iter().map(|_| Cell::new(0)).collect(),
             contribution,
             entities: entities.len(),
             relationships: related.len(),
         }
+    }
+
+    /// The slot of an excerpt by its index.
+    pub(super) fn excerpt_slot(&self, index: usize) -> u32 {
+        self.excerpts[index].get()
     }
 
     /// An estimate of the bytes held.
@@ -294,7 +312,11 @@ impl Document {
             })
             .sum();
         let keywords: usize = keywords.iter().map(|keyword| text(keyword) + 16).sum();
-        let own = size_of::<Document>() + size_of::<Contribution>() + text(source) + text(revision);
+        let own = size_of::<Document>()
+            + size_of_val(&*self.excerpts)
+            + size_of::<Contribution>()
+            + text(source)
+            + text(revision);
         own + 64 * Metadata::len(metadata) + excerpts + entities + relationships + keywords
     }
 }

@@ -1,4 +1,4 @@
-use std::rc::Rc;
+use std::{cmp::Ordering, rc::Rc};
 
 use hashbrown::HashMap;
 use slab::Slab;
@@ -10,7 +10,7 @@ use super::{
 use crate::{
     order::{sort, sort_by_key},
     record::Excerpt,
-    store::{Field, Match, mentions::Mentions},
+    store::{Admit, Field, Match, mentions::Mentions},
 };
 
 /// The excerpts of all documents. Passages with the same text are one excerpt, which stays as long as
@@ -30,6 +30,8 @@ pub(super) struct Excerpts {
 
 pub(super) struct Entry {
     pub(super) id: Rc<str>,
+    /// What ids are compared by before they are compared themselves: see [`beginning`].
+    pub(super) beginning: u64,
     pub(super) places: Mentions<ExcerptPlace>,
     /// The home that the indices were filled from.
     indexed: Option<ExcerptPlace>,
@@ -53,13 +55,19 @@ impl Excerpts {
         let slot = match self.slots.get(id) {
             Some(&slot) => slot,
             None => {
-                let entry =
-                    Entry { id: id.clone(), places: Mentions::new(), indexed: None, held: 0 };
+                let entry = Entry {
+                    id: id.clone(),
+                    beginning: beginning(id),
+                    places: Mentions::new(),
+                    indexed: None,
+                    held: 0,
+                };
                 let slot = self.entries.insert(entry) as u32;
                 self.slots.insert(id.clone(), slot);
                 slot
             }
         };
+        place.stands_in(slot);
         self.entries[slot as usize].places.insert(place);
         self.touched.push(slot);
     }
@@ -132,10 +140,13 @@ impl Excerpts {
     }
 
     pub(super) fn search(&self, query: Query<'_>, k: usize, admitted: &Admitted) -> Vec<Match> {
-        self.indices.search(query, k, |slot| {
-            let entry = self.entry(slot);
-            entry.places.iter().any(|place| admitted.admits(&place.0)).then_some(&entry.id)
-        })
+        self.indices.search(query, k, &AdmittedExcerpts { excerpts: self, admitted })
+    }
+
+    /// The order of two slots by their ids.
+    pub(super) fn order(&self, one: u32, other: u32) -> Ordering {
+        let (one, other) = (self.entry(one), self.entry(other));
+        one.beginning.cmp(&other.beginning).then_with(|| one.id.cmp(&other.id))
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -144,7 +155,56 @@ impl Excerpts {
     }
 }
 
+/// A number for the beginning of an id that is in the order of the ids, or equal. What most ids begin
+/// with takes two bits of it.
+fn beginning(id: &str) -> u64 {
+    const COMMON: &str = "excerpt_id_";
+    let (class, telling) = match id.strip_prefix(COMMON) {
+        Some(rest) => (1, rest),
+        None => (2 * u64::from(id > COMMON), id),
+    };
+    let mut first = [0; 8];
+    first.iter_mut().zip(telling.bytes()).for_each(|(to, byte)| *to = byte);
+    class << 62 | u64::from_be_bytes(first) >> 2
+}
+
+struct AdmittedExcerpts<'a> {
+    excerpts: &'a Excerpts,
+    admitted: &'a Admitted,
+}
+
+impl Admit for AdmittedExcerpts<'_> {
+    fn admits(&self, slot: u32) -> bool {
+        self.admitted.all() || {
+            let mut places = self.excerpts.entry(slot).places.iter();
+            places.any(|place| self.admitted.admits(&place.0))
+        }
+    }
+
+    fn order(&self, one: u32, other: u32) -> Ordering {
+        self.excerpts.order(one, other)
+    }
+}
+
 /// Whether two places of one text fill the indices alike.
 fn is_found_alike(one: &Excerpt, other: &Excerpt) -> bool {
     one.headings == other.headings && one.summary == other.summary && one.vector == other.vector
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn beginnings_are_in_the_order_of_the_ids(
+            one in "(excerpt_id_[0-9a-c]{0,12}|excerpt_i[c-e]?_?|[a-g]{0,9}|\\PC{0,4})",
+            other in "(excerpt_id_[0-9a-c]{0,12}|excerpt_i[c-e]?_?|[a-g]{0,9}|\\PC{0,4})",
+        ) {
+            let by_beginning = beginning(&one).cmp(&beginning(&other));
+            prop_assert_eq!(by_beginning.then_with(|| one.cmp(&other)), one.cmp(&other));
+        }
+    }
 }

@@ -1,6 +1,6 @@
 use crate::{
     record::UnitVector,
-    store::{Field, LexicalIndex, Match, VectorIndex},
+    store::{Admit, Field, LexicalIndex, Match, Matching, VectorIndex},
 };
 
 /// What a search looks for.
@@ -33,15 +33,10 @@ impl Indices {
         self.lexical.remove(slot);
     }
 
-    pub(super) fn search<T: Ord>(
-        &self,
-        query: Query<'_>,
-        k: usize,
-        admit: impl Fn(u32) -> Option<T>,
-    ) -> Vec<Match> {
+    pub(super) fn search(&self, query: Query<'_>, k: usize, admit: &dyn Admit) -> Vec<Match> {
         match query {
-            Query::Vector(vector) => self.vectors.search(vector, k, admit),
-            Query::Text(text) => self.lexical.search(text, k, admit),
+            Query::Vector(vector) => self.vectors.search_among(vector, k, admit),
+            Query::Text(text) => self.lexical.search_among(text, Matching::default(), k, admit),
         }
     }
 

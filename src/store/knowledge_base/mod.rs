@@ -15,6 +15,7 @@ use std::rc::Rc;
 use serde::Serialize;
 use slab::Slab;
 
+pub(crate) use self::network::Tokens;
 pub use self::{
     apply::Applying,
     change::{Change, Checked},

@@ -1,4 +1,4 @@
-use std::{mem, rc::Rc};
+use std::{cell::Cell, cmp::Ordering, mem, rc::Rc};
 
 use petgraph::stable_graph::{EdgeIndex, NodeIndex};
 
@@ -9,7 +9,7 @@ use super::{
 use crate::{
     order::sort,
     record::UnitVector,
-    store::{Field, Graph, LexicalIndex, Match, MergeRules, mentions::Mentions},
+    store::{Admit, Field, Graph, LexicalIndex, Match, MergeRules, mentions::Mentions},
 };
 
 /// The descriptions that count, the first distinct ones.
@@ -45,31 +45,89 @@ pub(super) struct Entity {
     pub(super) mentions: Mentions<EntityPlace>,
     /// The ends of relationship mentions that name it.
     pub(super) ends: Mentions<EndPlace>,
-    indexed: Indexed,
+    pub(super) indexed: Indexed,
     /// Its part of [`Network::held`].
     held: u32,
 }
 
 pub(super) struct Relationship {
     pub(super) mentions: Mentions<RelationshipPlace>,
-    indexed: Indexed,
+    pub(super) indexed: Indexed,
+    /// The sum over its mentions, in thousandths.
+    pub(super) weight: u64,
     /// Its part of [`Network::held`].
     held: u32,
 }
 
 /// The texts that a thing is indexed by, so that only those which come and go are indexed, and not all
-/// descriptions of a thing again with each of its mentions.
-type Indexed = Box<[Rc<str>]>;
+/// descriptions of a thing again with each of its mentions. It is also shown by them.
+#[derive(Default)]
+pub(super) struct Indexed {
+    /// Names, sets of keywords, descriptions.
+    texts: Box<[Rc<str>]>,
+    /// How many are not names,
+    themes: u32,
+    /// and how many of those are no keywords either.
+    descriptions: u32,
+    /// What it costs to show its names and all else, once that was asked: see [`Tokens`].
+    tokens: Cell<Option<Tokens>>,
+}
+
+/// An estimate of the tokens of what a language model is shown of a thing.
+#[derive(Clone, Copy)]
+pub(crate) struct Tokens {
+    /// Of an entity's name; a relationship is shown by the names of its ends.
+    pub(crate) name: usize,
+    /// Of the rest.
+    pub(crate) rest: usize,
+}
+
+impl Indexed {
+    fn new(names: Vec<Rc<str>>, keywords: Vec<&Rc<str>>, descriptions: Vec<&Rc<str>>) -> Self {
+        Indexed {
+            themes: (keywords.len() + descriptions.len()) as u32,
+            descriptions: descriptions.len() as u32,
+            texts: names
+                .into_iter()
+                .chain(keywords.into_iter().chain(descriptions).cloned())
+                .collect(),
+            tokens: Cell::new(None),
+        }
+    }
+
+    pub(super) fn name(&self) -> &Rc<str> {
+        &self.texts[0]
+    }
+
+    pub(super) fn keywords(&self) -> &[Rc<str>] {
+        let all = self.texts.len();
+        &self.texts[all - self.themes as usize..all - self.descriptions as usize]
+    }
+
+    pub(super) fn descriptions(&self) -> &[Rc<str>] {
+        &self.texts[self.texts.len() - self.descriptions as usize..]
+    }
+
+    pub(super) fn tokens(&self, count: impl FnOnce() -> Tokens) -> Tokens {
+        let tokens = self.tokens.get().unwrap_or_else(count);
+        self.tokens.set(Some(tokens));
+        tokens
+    }
+
+    fn bytes(&self) -> usize {
+        size_of_val(&*self.texts)
+    }
+}
 
 impl Entity {
     fn bytes(&self) -> usize {
-        self.mentions.bytes() + self.ends.bytes() + size_of_val(&*self.indexed)
+        self.mentions.bytes() + self.ends.bytes() + self.indexed.bytes()
     }
 }
 
 impl Relationship {
     fn bytes(&self) -> usize {
-        self.mentions.bytes() + size_of_val(&*self.indexed)
+        self.mentions.bytes() + self.indexed.bytes()
     }
 }
 
@@ -111,7 +169,8 @@ impl Network {
         }
         let edge = self.graph.edge_or_insert(nodes[0], nodes[1], || Relationship {
             mentions: Mentions::new(),
-            indexed: [].into(),
+            indexed: Indexed::default(),
+            weight: 0,
             held: 0,
         });
         let mention = RelationshipPlace { place, swapped: ends.swapped() };
@@ -188,13 +247,7 @@ impl Network {
         k: usize,
         admitted: &Admitted,
     ) -> Vec<Match> {
-        self.entities.search(query, k, |slot| {
-            let node = NodeIndex::new(slot as usize);
-            let Entity { mentions, ends, .. } = self.graph.weight(node);
-            let admitted = mentions.iter().any(|mention| admitted.admits(&mention.0))
-                || ends.iter().any(|end| admitted.admits(&end.place));
-            admitted.then(|| self.graph.key(node))
-        })
+        self.entities.search(query, k, &AdmittedEntities { network: self, admitted })
     }
 
     pub(super) fn search_relationships(
@@ -203,12 +256,19 @@ impl Network {
         k: usize,
         admitted: &Admitted,
     ) -> Vec<Match> {
-        self.relationships.search(query, k, |slot| {
-            let edge = EdgeIndex::new(slot as usize);
-            let mentions = &self.graph.edge_weight(edge).mentions;
-            let admitted = mentions.iter().any(|mention| admitted.admits(&mention.place));
-            admitted.then(|| self.graph.edge_key(edge))
-        })
+        self.relationships.search(query, k, &AdmittedRelationships { network: self, admitted })
+    }
+
+    /// The order of two entities by their keys.
+    pub(super) fn order_entities(&self, one: u32, other: u32) -> Ordering {
+        let key = |slot: u32| self.graph.key(NodeIndex::new(slot as usize));
+        key(one).cmp(key(other))
+    }
+
+    /// The order of two relationships by the keys of their ends.
+    pub(super) fn order_relationships(&self, one: u32, other: u32) -> Ordering {
+        let key = |slot: u32| self.graph.edge_key(EdgeIndex::new(slot as usize));
+        key(one).cmp(&key(other))
     }
 
     /// What an entity is called: as the user merged it, else as it is called most often where it is
@@ -249,7 +309,7 @@ impl Network {
         self.graph.node_or_insert(key, || Entity {
             mentions: Mentions::new(),
             ends: Mentions::new(),
-            indexed: [].into(),
+            indexed: Indexed::default(),
             held: 0,
         })
     }
@@ -265,29 +325,29 @@ impl Network {
     fn index_entity(&mut self, node: NodeIndex) {
         let slot = node.index() as u32;
         self.entities.vectors.insert(slot, &self.entity_vector(node));
-        let texts = self.entity_texts(node);
-        let old = mem::replace(&mut self.graph.weight_mut(node).indexed, texts);
-        let texts = &self.graph.weight(node).indexed;
-        revise(&mut self.entities.lexical, slot, &old, texts);
+        let indexed = self.entity_texts(node);
+        let old = mem::replace(&mut self.graph.weight_mut(node).indexed, indexed);
+        let new = &self.graph.weight(node).indexed;
+        revise(&mut self.entities.lexical, slot, &old.texts, &new.texts);
     }
 
     fn index_relationship(&mut self, edge: EdgeIndex) {
         let slot = edge.index() as u32;
         self.relationships.vectors.insert(slot, &self.relationship_vector(edge));
-        let texts = self.relationship_texts(edge);
-        let old = mem::replace(&mut self.graph.edge_weight_mut(edge).indexed, texts);
-        let texts = &self.graph.edge_weight(edge).indexed;
-        revise(&mut self.relationships.lexical, slot, &old, texts);
+        let indexed = self.relationship_texts(edge);
+        let relationship = self.graph.edge_weight_mut(edge);
+        relationship.weight = relationship.mentions.weight();
+        let old = mem::replace(&mut relationship.indexed, indexed);
+        let new = &self.graph.edge_weight(edge).indexed;
+        revise(&mut self.relationships.lexical, slot, &old.texts, &new.texts);
     }
 
     /// What an entity is found by: its name, what was merged into it, its descriptions.
     fn entity_texts(&self, node: NodeIndex) -> Indexed {
-        let mut texts = vec![self.name(node).clone()];
-        texts.extend(self.rules.aliases(self.graph.key(node)));
+        let mut names = vec![self.name(node).clone()];
+        names.extend(self.rules.aliases(self.graph.key(node)));
         let mentions = &self.graph.weight(node).mentions;
-        texts
-            .extend(mentions.distinct(EntityPlace::DESCRIPTION, DESCRIPTIONS).into_iter().cloned());
-        texts.into()
+        Indexed::new(names, vec![], mentions.distinct(EntityPlace::DESCRIPTION, DESCRIPTIONS))
     }
 
     /// What a relationship is found by: the names of its ends, its keywords, its descriptions.
@@ -301,9 +361,50 @@ impl Network {
         let names = ends.into_iter().filter_map(|(key, column)| {
             self.rules.name(key).or_else(|| mentions.most_frequent(column))
         });
-        let keywords = mentions.distinct(RelationshipPlace::KEYWORDS, KEYWORD_SETS);
-        let descriptions = mentions.distinct(RelationshipPlace::DESCRIPTION, DESCRIPTIONS);
-        names.chain(keywords).chain(descriptions).cloned().collect()
+        Indexed::new(
+            names.cloned().collect(),
+            mentions.distinct(RelationshipPlace::KEYWORDS, KEYWORD_SETS),
+            mentions.distinct(RelationshipPlace::DESCRIPTION, DESCRIPTIONS),
+        )
+    }
+}
+
+struct AdmittedEntities<'a> {
+    network: &'a Network,
+    admitted: &'a Admitted,
+}
+
+impl Admit for AdmittedEntities<'_> {
+    fn admits(&self, slot: u32) -> bool {
+        self.admitted.all() || {
+            let Entity { mentions, ends, .. } =
+                self.network.graph.weight(NodeIndex::new(slot as usize));
+            mentions.iter().any(|mention| self.admitted.admits(&mention.0))
+                || ends.iter().any(|end| self.admitted.admits(&end.place))
+        }
+    }
+
+    fn order(&self, one: u32, other: u32) -> Ordering {
+        self.network.order_entities(one, other)
+    }
+}
+
+struct AdmittedRelationships<'a> {
+    network: &'a Network,
+    admitted: &'a Admitted,
+}
+
+impl Admit for AdmittedRelationships<'_> {
+    fn admits(&self, slot: u32) -> bool {
+        self.admitted.all() || {
+            let edge = EdgeIndex::new(slot as usize);
+            let mut mentions = self.network.graph.edge_weight(edge).mentions.iter();
+            mentions.any(|mention| self.admitted.admits(&mention.place))
+        }
+    }
+
+    fn order(&self, one: u32, other: u32) -> Ordering {
+        self.network.order_relationships(one, other)
     }
 }
 
@@ -320,7 +421,7 @@ impl Ends {
 }
 
 /// Lets an entry follow its texts, at the cost of those that came and went.
-fn revise(index: &mut LexicalIndex, slot: u32, old: &Indexed, new: &Indexed) {
+fn revise(index: &mut LexicalIndex, slot: u32, old: &[Rc<str>], new: &[Rc<str>]) {
     let mut come: Vec<&Rc<str>> = new.iter().collect();
     let mut gone: Vec<&Rc<str>> = vec![];
     for text in old {

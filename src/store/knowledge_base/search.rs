@@ -1,6 +1,6 @@
 //! The questions that can be asked of the knowledge base.
 
-use std::rc::Rc;
+use std::{cmp::Ordering, rc::Rc};
 
 use petgraph::stable_graph::{EdgeIndex, NodeIndex};
 use serde::Serialize;
@@ -42,6 +42,41 @@ impl KnowledgeBase {
     pub fn excerpt(&self, id: &str) -> Option<ExcerptRef<'_>> {
         let slot = self.excerpts.slot(id)?;
         self.excerpt_at(slot, &self.admitted(&Filter::default()))
+    }
+
+    /// The excerpt in a slot, seen at its home.
+    pub fn excerpt_in(&self, slot: u32) -> Option<ExcerptRef<'_>> {
+        self.excerpt_at(slot, &self.admitted(&Filter::default()))
+    }
+
+    /// The entity in a slot.
+    pub fn entity_in(&self, slot: u32) -> EntityRef<'_> {
+        self.entity_at(NodeIndex::new(slot as usize))
+    }
+
+    /// The relationship in a slot.
+    pub fn relationship_in(&self, slot: u32) -> RelationshipRef<'_> {
+        self.relationship_at(EdgeIndex::new(slot as usize))
+    }
+
+    /// A number that is in the order of excerpts by their ids, or equal.
+    pub(crate) fn excerpt_beginning(&self, slot: u32) -> u64 {
+        self.excerpts.entry(slot).beginning
+    }
+
+    /// The order of the excerpts in two slots, by their ids.
+    pub fn order_excerpts(&self, one: u32, other: u32) -> Ordering {
+        self.excerpts.order(one, other)
+    }
+
+    /// The order of the entities in two slots, by their keys.
+    pub fn order_entities(&self, one: u32, other: u32) -> Ordering {
+        self.network.order_entities(one, other)
+    }
+
+    /// The order of the relationships in two slots, by the keys of their ends.
+    pub fn order_relationships(&self, one: u32, other: u32) -> Ordering {
+        self.network.order_relationships(one, other)
     }
 
     /// The entity that a name belongs to, in whatever form it is written.
@@ -97,8 +132,7 @@ impl KnowledgeBase {
         filter: &Filter,
     ) -> Vec<Hit<EntityRef<'_>>> {
         let found = self.network.search_entities(query, k, &self.admitted(filter)).into_iter();
-        let entity = |slot: u32| self.entity_at(NodeIndex::new(slot as usize));
-        found.map(|found| Hit { item: entity(found.slot), score: found.score }).collect()
+        found.map(|found| Hit { item: self.entity_in(found.slot), score: found.score }).collect()
     }
 
     /// The `k` best relationships, ties by the keys of their ends. A relationship may be found if a
@@ -110,8 +144,9 @@ impl KnowledgeBase {
         filter: &Filter,
     ) -> Vec<Hit<RelationshipRef<'_>>> {
         let found = self.network.search_relationships(query, k, &self.admitted(filter)).into_iter();
-        let relationship = |slot: u32| self.relationship_at(EdgeIndex::new(slot as usize));
-        found.map(|found| Hit { item: relationship(found.slot), score: found.score }).collect()
+        found
+            .map(|found| Hit { item: self.relationship_in(found.slot), score: found.score })
+            .collect()
     }
 
     /// What lexical searches for these texts go by.
@@ -196,7 +231,7 @@ impl KnowledgeBase {
     fn excerpt_at(&self, slot: u32, admitted: &Admitted) -> Option<ExcerptRef<'_>> {
         let entry = self.excerpts.entry(slot);
         let place = entry.places.iter().find(|place| admitted.admits(&place.0))?;
-        Some(ExcerptRef { entry, place })
+        Some(ExcerptRef { slot, entry, place })
     }
 
     fn entity_at(&self, node: NodeIndex) -> EntityRef<'_> {

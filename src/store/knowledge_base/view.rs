@@ -1,14 +1,14 @@
 //! What the knowledge base shows of what is in it. Nothing here is a copy; it is valid until the next
 //! change.
 
-use std::rc::Rc;
+use std::{cmp::Ordering, rc::Rc};
 
 use petgraph::stable_graph::{EdgeIndex, NodeIndex};
 
 use super::{
     document::{Document, EndPlace, EntityPlace, ExcerptPlace, Place, RelationshipPlace},
     excerpts::Entry,
-    network::{DESCRIPTIONS, Entity, KEYWORD_SETS, Network},
+    network::{DESCRIPTIONS, Entity, Indexed, KEYWORD_SETS, Network, Tokens},
 };
 use crate::{
     order::sort_by_key,
@@ -77,6 +77,11 @@ impl<'a> PlaceRef<'a> {
         self.index
     }
 
+    /// The slot of the excerpt, see [`ExcerptRef::slot`].
+    pub fn slot(self) -> u32 {
+        self.document.excerpt_slot(self.index)
+    }
+
     /// The excerpt as it stands there.
     pub fn excerpt(self) -> &'a Excerpt {
         &self.document.contribution.excerpts[self.index]
@@ -86,11 +91,17 @@ impl<'a> PlaceRef<'a> {
 /// An excerpt, seen at one of the places that it stands at.
 #[derive(Clone, Copy)]
 pub struct ExcerptRef<'a> {
+    pub(super) slot: u32,
     pub(super) entry: &'a Entry,
     pub(super) place: &'a ExcerptPlace,
 }
 
 impl<'a> ExcerptRef<'a> {
+    /// A small number for it, until the next change; by [`KnowledgeBase::excerpt_in`] it is found again.
+    pub fn slot(self) -> u32 {
+        self.slot
+    }
+
     /// Its id.
     pub fn id(self) -> &'a Rc<str> {
         &self.entry.id
@@ -115,6 +126,11 @@ pub struct EntityRef<'a> {
 }
 
 impl<'a> EntityRef<'a> {
+    /// A small number for it, until the next change; by [`KnowledgeBase::entity_in`] it is found again.
+    pub fn slot(self) -> u32 {
+        self.node.index() as u32
+    }
+
     /// What its names have in common, and what it is known and ordered by.
     pub fn key(self) -> &'a Rc<str> {
         self.network.graph.key(self.node)
@@ -122,7 +138,16 @@ impl<'a> EntityRef<'a> {
 
     /// What it is called: by the rule that merged names into it, else by its most frequent name.
     pub fn name(self) -> &'a Rc<str> {
-        self.network.name(self.node)
+        self.indexed().name()
+    }
+
+    fn indexed(self) -> &'a Indexed {
+        &self.network.graph.weight(self.node).indexed
+    }
+
+    /// What it costs to show it: counted when that is first asked, and again after it has changed.
+    pub(crate) fn tokens(self, count: impl FnOnce() -> Tokens) -> Tokens {
+        self.indexed().tokens(count)
     }
 
     /// Its most frequent category, or [`UNKNOWN`].
@@ -143,8 +168,7 @@ impl<'a> EntityRef<'a> {
 
     /// Its first ten distinct descriptions.
     pub fn descriptions(self) -> Vec<&'a Rc<str>> {
-        let mentions = &self.network.graph.weight(self.node).mentions;
-        mentions.distinct(EntityPlace::DESCRIPTION, DESCRIPTIONS)
+        self.indexed().descriptions().iter().collect()
     }
 
     /// Whether some document describes it; else only relationships name it.
@@ -173,24 +197,22 @@ impl<'a> EntityRef<'a> {
 
     /// It without the documents that the filter leaves out.
     pub fn view(self, filter: &Filter) -> EntityView {
-        let Entity { mentions, ends, .. } = self.network.graph.weight(self.node);
+        let category = |mentions: &Mentions<EntityPlace>| {
+            let category = mentions.most_frequent(EntityPlace::CATEGORY).cloned();
+            category.unwrap_or_else(|| UNKNOWN.into())
+        };
         if filter.is_empty() {
-            return self.view_by(mentions, ends, filter);
+            return EntityView {
+                name: self.name().clone(),
+                category: category(&self.network.graph.weight(self.node).mentions),
+                descriptions: self.indexed().descriptions().to_vec(),
+                degree: self.degree(),
+            };
         }
         let (mentions, ends) = self.left_by(filter);
-        self.view_by(&mentions, &ends, filter)
-    }
-
-    fn view_by(
-        self,
-        mentions: &Mentions<EntityPlace>,
-        ends: &Mentions<EndPlace>,
-        filter: &Filter,
-    ) -> EntityView {
-        let category = mentions.most_frequent(EntityPlace::CATEGORY).cloned();
         EntityView {
-            name: self.network.name_by(self.node, mentions, ends).clone(),
-            category: category.unwrap_or_else(|| UNKNOWN.into()),
+            name: self.network.name_by(self.node, &mentions, &ends).clone(),
+            category: category(&mentions),
             descriptions: owned(mentions.distinct(EntityPlace::DESCRIPTION, DESCRIPTIONS)),
             degree: self.degree_under(filter),
         }
@@ -205,9 +227,6 @@ impl<'a> EntityRef<'a> {
 
     /// The name of its view: a relationship needs no more of its ends.
     fn name_under(self, filter: &Filter) -> Rc<str> {
-        if filter.is_empty() {
-            return self.name().clone();
-        }
         let (mentions, ends) = self.left_by(filter);
         self.network.name_by(self.node, &mentions, &ends).clone()
     }
@@ -231,6 +250,15 @@ impl<'a> EntityRef<'a> {
         let mut found: Vec<_> = edges.map(|edge| RelationshipRef { network, edge }).collect();
         sort_by_key(&mut found, |relationship| std::cmp::Reverse(relationship.thousandths()));
         found
+    }
+
+    /// Its relationships and the entities at their other ends, in no order.
+    pub fn related(self) -> impl Iterator<Item = (EntityRef<'a>, RelationshipRef<'a>)> {
+        let network = self.network;
+        let edges = network.graph.each_edge_of(self.node);
+        edges.map(move |(node, edge)| {
+            (EntityRef { network, node }, RelationshipRef { network, edge })
+        })
     }
 }
 
@@ -278,6 +306,21 @@ pub struct RelationshipRef<'a> {
 }
 
 impl<'a> RelationshipRef<'a> {
+    /// A small number for it, until the next change; by [`KnowledgeBase::relationship_in`] it is found
+    /// again.
+    pub fn slot(self) -> u32 {
+        self.edge.index() as u32
+    }
+
+    fn indexed(self) -> &'a Indexed {
+        &self.network.graph.edge_weight(self.edge).indexed
+    }
+
+    /// What it costs to show it: counted when that is first asked, and again after it has changed.
+    pub(crate) fn tokens(self, count: impl FnOnce() -> Tokens) -> Tokens {
+        self.indexed().tokens(count)
+    }
+
     /// The two entities, in the order of their keys.
     pub fn ends(self) -> (EntityRef<'a>, EntityRef<'a>) {
         let network = self.network;
@@ -292,14 +335,12 @@ impl<'a> RelationshipRef<'a> {
 
     /// The first ten distinct descriptions.
     pub fn descriptions(self) -> Vec<&'a Rc<str>> {
-        let mentions = &self.network.graph.edge_weight(self.edge).mentions;
-        mentions.distinct(RelationshipPlace::DESCRIPTION, DESCRIPTIONS)
+        self.indexed().descriptions().iter().collect()
     }
 
     /// The first twenty distinct sets of keywords.
     pub fn keywords(self) -> Vec<&'a Rc<str>> {
-        let mentions = &self.network.graph.edge_weight(self.edge).mentions;
-        mentions.distinct(RelationshipPlace::KEYWORDS, KEYWORD_SETS)
+        self.indexed().keywords().iter().collect()
     }
 
     /// The degrees of its two ends together.
@@ -308,17 +349,25 @@ impl<'a> RelationshipRef<'a> {
         first.degree() + second.degree()
     }
 
-    /// It without the documents that the filter leaves out.
-    pub fn view(self, filter: &Filter) -> RelationshipView {
-        let mentions = &self.network.graph.edge_weight(self.edge).mentions;
-        if filter.is_empty() {
-            return self.view_by(mentions, filter);
-        }
-        self.view_by(&mentions.only(|mention| matches(filter, &mention.place)), filter)
+    /// The order of two relationships, by the keys of their ends.
+    pub(crate) fn order(self, other: Self) -> Ordering {
+        self.network.order_relationships(self.slot(), other.slot())
     }
 
-    fn view_by(self, mentions: &Mentions<RelationshipPlace>, filter: &Filter) -> RelationshipView {
+    /// It without the documents that the filter leaves out.
+    pub fn view(self, filter: &Filter) -> RelationshipView {
         let (one, other) = self.ends();
+        if filter.is_empty() {
+            return RelationshipView {
+                weight: self.weight(),
+                descriptions: self.indexed().descriptions().to_vec(),
+                keywords: self.indexed().keywords().to_vec(),
+                degree: self.degree(),
+                ends: [one, other].map(|end| end.name().clone()),
+            };
+        }
+        let mentions = &self.network.graph.edge_weight(self.edge).mentions;
+        let mentions = mentions.only(|mention| matches(filter, &mention.place));
         RelationshipView {
             weight: mentions.weight() as f64 / f64::from(Weight::UNIT),
             descriptions: owned(mentions.distinct(RelationshipPlace::DESCRIPTION, DESCRIPTIONS)),
@@ -336,7 +385,8 @@ impl<'a> RelationshipRef<'a> {
         })
     }
 
-    fn thousandths(self) -> u64 {
-        self.network.graph.edge_weight(self.edge).mentions.weight()
+    /// [`RelationshipRef::weight`] as a whole number.
+    pub(crate) fn thousandths(self) -> u64 {
+        self.network.graph.edge_weight(self.edge).weight
     }
 }

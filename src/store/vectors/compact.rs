@@ -132,14 +132,14 @@ impl CompactIndex {
         if query.is_zero() || k == 0 {
             return Ok(vec![]);
         }
-        let mut top = TopK::new(k);
+        let mut top = TopK::new(k, &admit);
         let mut offer = |row: usize| {
             let scale = self.scale(row);
             if scale > 0.0 {
                 let dot = 16.0 * f64::from(native::dot_upper(self.upper.get(row), query.raw()))
                     + f64::from(native::dot_lower(self.lower.get(row), query.raw()));
                 let cosine = (dot * f64::from(scale)) as f32 / UnitVector::ONE;
-                top.offer(ordered(cosine), row as u32, &admit);
+                top.offer(ordered(cosine), row as u32);
             }
         };
         match candidates(k, self.len()).filter(|_| !exact) {
@@ -185,10 +185,8 @@ impl CompactIndex {
         let dot = |&row: &usize| native::dot_upper(self.upper.get(row), query) as f32;
         let ranks: Vec<i64> =
             coarse.iter().map(|row| ordered(dot(row) * self.scale(*row))).collect();
-        let mut top = TopK::new(wanted);
-        for &rank in &ranks {
-            top.offer(rank, 0, |_| Some(()));
-        }
+        let mut top = TopK::new(wanted, &Some);
+        ranks.iter().for_each(|&rank| top.offer(rank, 0));
         let least = top.into_best_first().last().map_or(i64::MIN, |(_, rank)| rank);
         let kept = coarse.into_iter().zip(ranks).filter(|(_, rank)| *rank >= least);
         kept.map(|(row, _)| row).collect()

@@ -1,4 +1,4 @@
-use smolrag_kernels::dot;
+use smolrag_kernels::native::dot;
 
 use super::{
     candidates,
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     record::UnitVector,
-    store::top::{Match, TopK},
+    store::top::{Admit, Match, TopK},
 };
 
 /// Nearest neighbours by cosine, over the caller's numbers ("slots").
@@ -103,16 +103,26 @@ impl VectorIndex {
         k: usize,
         admit: impl Fn(u32) -> Option<T>,
     ) -> Vec<Match> {
+        self.search_among(query, k, &admit)
+    }
+
+    /// [`VectorIndex::search`] for whom asking after an id costs more than asking whether there is one.
+    pub(crate) fn search_among(
+        &self,
+        query: &UnitVector,
+        k: usize,
+        admit: &dyn Admit,
+    ) -> Vec<Match> {
         assert_eq!(query.dimensions(), self.dimensions, "the query does not fit the index");
         if query.is_zero() || k == 0 {
             return vec![];
         }
-        let mut top = TopK::new(k);
+        let mut top = TopK::new(k, admit);
         let mut offer = |vector: &[i16], slot: u32| {
             // It fits 32 bits: by Cauchy and Schwarz no partial sum of the products of two unit
             // vectors exceeds the product of their lengths, 32767² and a little for rounding,
             // half of `i32::MAX`.
-            top.offer(i64::from(dot(vector, query.raw())), slot, &admit);
+            top.offer(i64::from(dot(vector, query.raw())), slot);
         };
         match candidates(k, self.len()) {
             None => {
@@ -120,7 +130,7 @@ impl VectorIndex {
                 all.for_each(|(vector, &slot)| offer(vector, slot));
             }
             Some(wanted) => {
-                let admitted = |row: usize| admit(self.slots[row]).is_some();
+                let admitted = |row: usize| admit.admits(self.slots[row]);
                 let near = self.codes.nearest(query, wanted, &admitted);
                 near.into_iter().for_each(|row| offer(self.vectors.get(row), self.slots[row]));
             }
