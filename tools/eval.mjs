@@ -5,6 +5,8 @@
 // (hit@k), the mean reciprocal rank, and the share whose passage is in the answer. A question counts if its passage
 // stands in the documents. Texts are compared without markdown and white space.
 //
+// What the graph adds is the difference between `mix` and `mix without graph`; a second table shows what `diversity` does to answers.
+//
 // Two sets of questions: those of the shared folder, which share words with their passages, and paraphrased ones, which avoid them.
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -16,6 +18,9 @@ import { paraphrased } from "./paraphrased.mjs";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const shared = process.env.SMOLRAG_SHARED ?? join(root, "../shared");
 const modes = ["standard", "local_kg", "global_kg", "hybrid_kg", "mix"];
+/** What is measured: the modes, and what the graph adds to `mix`. */
+const rankings = [...modes.map((mode) => [mode, { mode }]), ["mix without graph", { mode: "mix", weights: { graph: 0 } }]];
+const diversities = [0, 0.1, 0.2, 0.3, 0.5];
 const budgets = [250, 500, 1000, 2000, 4000];
 const charactersPerToken = 4.3;
 
@@ -33,13 +38,13 @@ function load(folder) {
   return { documents, sets: { "questions": answerable(given), "paraphrased questions": answerable(paraphrased) } };
 }
 
-async function evaluate(rag, questions, mode) {
+async function evaluate(rag, questions, [name, options]) {
   const within = budgets.map(() => 0);
   const hits = { 1: 0, 5: 0, 10: 0 };
   let reciprocal = 0;
   let answered = 0;
   for (const { query, passage } of questions) {
-    const { excerpts } = await rag.retrieve(query, { mode, topK: 1000, maxTokens: 8000 });
+    const { excerpts } = await rag.retrieve(query, { ...options, topK: 1000, maxTokens: 8000 });
     const all = excerpts.map(({ text }) => text).join("\n\n");
     budgets.forEach((tokens, i) => {
       within[i] += plain(all.slice(0, Math.floor(tokens * charactersPerToken))).includes(passage) ? 1 : 0;
@@ -47,17 +52,34 @@ async function evaluate(rag, questions, mode) {
     const rank = excerpts.slice(0, 10).findIndex(({ text }) => plain(text).includes(passage)) + 1;
     for (const k of Object.keys(hits)) hits[k] += rank > 0 && rank <= k ? 1 : 0;
     if (rank > 0) reciprocal += 1 / rank;
-    const { text } = await rag.query(query, { mode });
+    const { text } = await rag.query(query, options);
     answered += plain(text.replace(/\[\d+\]/g, "")).includes(passage) ? 1 : 0;
   }
   const share = (count) => Math.round((100 * count) / questions.length);
   return {
-    mode,
+    name,
     ...Object.fromEntries(budgets.map((tokens, i) => [`T=${tokens}`, share(within[i])])),
     "hit@1": share(hits[1]), "hit@5": share(hits[5]), "hit@10": share(hits[10]),
     "MRR@10": Number((reciprocal / questions.length).toFixed(3)),
     "in answer": share(answered),
   };
+}
+
+/** Shares of questions whose passage is among the five excerpts of an answer, and in the answer. */
+async function diversify(rag, questions, diversity) {
+  const row = { diversity };
+  for (const mode of ["standard", "mix"]) {
+    let [found, answered] = [0, 0];
+    for (const { query, passage } of questions) {
+      const { excerpts } = await rag.retrieve(query, { mode, diversity });
+      found += excerpts.some(({ text }) => plain(text).includes(passage)) ? 1 : 0;
+      const { text } = await rag.query(query, { mode, diversity });
+      answered += plain(text.replace(/\[\d+\]/g, "")).includes(passage) ? 1 : 0;
+    }
+    row[`${mode}: in excerpts`] = Math.round((100 * found) / questions.length);
+    row[`${mode}: in answer`] = Math.round((100 * answered) / questions.length);
+  }
+  return row;
 }
 
 const folder = join(shared, "data");
@@ -75,8 +97,12 @@ for (const embedder of [undefined, "none"]) {
   for (const [name, questions] of Object.entries(sets)) {
     console.log(`${questions.length} ${name}; shares in %`);
     const rows = [];
-    for (const mode of modes) rows.push(await evaluate(rag, questions, mode));
-    console.table(Object.fromEntries(rows.map(({ mode, ...row }) => [mode, row])));
+    for (const ranking of rankings) rows.push(await evaluate(rag, questions, ranking));
+    console.table(Object.fromEntries(rows.map(({ name, ...row }) => [name, row])));
+    if (embedder) continue;
+    const by = [];
+    for (const diversity of diversities) by.push(await diversify(rag, questions, diversity));
+    console.table(Object.fromEntries(by.map(({ diversity, ...row }) => [`diversity ${diversity}`, row])));
   }
   await rag.close();
 }

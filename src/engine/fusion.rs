@@ -31,6 +31,34 @@ pub fn fuse(
     scores.best(k, order)
 }
 
+/// Of a ranking those, one after the other, whose score is high and that are unlike those before:
+/// maximal marginal relevance, scores as parts of the highest. Ties stay in order.
+///
+/// J. Carbonell, J. Goldstein, "The Use of MMR, Diversity-Based Reranking for Reordering Documents and
+/// Producing Summaries", SIGIR 1998.
+pub(super) fn diverse(
+    mut ranked: Vec<(u32, f64)>,
+    wanted: usize,
+    diversity: f64,
+    similarity: &dyn Fn(u32, u32) -> f64,
+) -> Vec<(u32, f64)> {
+    let highest = ranked.first().map_or(1.0, |&(_, score)| score);
+    let mut alike = vec![0.0_f64; ranked.len()];
+    let mut chosen: Vec<(u32, f64)> = vec![];
+    while chosen.len() < wanted && !ranked.is_empty() {
+        let worth = |at: usize| (1.0 - diversity) * ranked[at].1 / highest - diversity * alike[at];
+        let best =
+            (1..ranked.len()).fold(0, |best, at| if worth(at) > worth(best) { at } else { best });
+        let (slot, score) = ranked.remove(best);
+        alike.remove(best);
+        for (alike, &(other, _)) in alike.iter_mut().zip(&ranked) {
+            *alike = alike.max(similarity(slot, other));
+        }
+        chosen.push((slot, score));
+    }
+    chosen
+}
+
 /// Sums of positive numbers by slot.
 #[derive(Default)]
 pub(super) struct Scores {
@@ -113,6 +141,21 @@ mod tests {
     fn a_heavier_list_decides() {
         assert_eq!(order(&[(2.0, &[1, 2]), (1.0, &[2, 1])]), [1, 2]);
         assert_eq!(order(&[(0.0, &[1, 2]), (1.0, &[2])]), [2]);
+    }
+
+    #[test]
+    fn what_is_like_the_first_comes_later() {
+        let ranked = vec![(1, 1.0), (2, 0.9), (3, 0.8), (4, 0.1)];
+        // 1 and 2 are the same.
+        let alike = |a: u32, b: u32| if a + b == 3 { 1.0 } else { 0.0 };
+        let order = |diversity: f64, wanted: usize| -> Vec<u32> {
+            let found = diverse(ranked.clone(), wanted, diversity, &alike);
+            found.into_iter().map(|(slot, _)| slot).collect()
+        };
+        assert_eq!(order(0.0, 9), [1, 2, 3, 4]);
+        assert_eq!(order(0.3, 3), [1, 3, 2]);
+        assert_eq!(order(0.9, 3), [1, 3, 4]);
+        assert!(diverse(vec![], 3, 0.5, &alike).is_empty());
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::{
     models::{CallLimits, LimitedEmbeddingModel, LimitedLanguageModel},
     paid::Paid,
     queue::{Queue, QueueLimits, QueueStats, Reading},
+    retrieve::Weights,
     schema::{Damage, Stored},
     signal::Signal,
     storage::BoundedStorage,
@@ -200,6 +201,9 @@ pub struct Stats {
     pub counts: Counts,
     /// Bytes of memory that it holds, estimated.
     pub bytes: usize,
+    /// The kinds of things of which so many have vectors that a search by vector looks closely at some
+    /// only, and may miss one of the nearest.
+    pub approximate: Vec<&'static str>,
     /// Answers of models kept.
     pub cache: Caches,
     /// Calls.
@@ -296,6 +300,7 @@ impl Engine {
             epoch: self.0.epoch.get(),
             counts: version.counts(),
             bytes: version.bytes(),
+            approximate: version.approximate(),
             cache: Caches {
                 completions: self.0.completions.cache.stats(),
                 embeddings: self.0.embeddings.cache.stats(),
@@ -420,12 +425,13 @@ impl Engine {
 
     /// How much a ranking by vectors counts against the lexical one, which counts 1. The built-in
     /// table knows words but not their order: weighed equally it makes rankings worse.
-    pub(super) fn vector_weight(&self) -> f64 {
-        match self.embedder().as_deref() {
-            None => 0.0,
+    pub(super) fn vector_weight(&self, weights: Weights) -> f64 {
+        let usual = match self.embedder().as_deref() {
+            None => return 0.0,
             Some(Embedder::BuiltIn(_)) => 1.0 / 3.0,
             Some(Embedder::Model(_)) => 1.0,
-        }
+        };
+        weights.vector.unwrap_or(usual)
     }
 
     /// Waits for the right to read, then does so under the signal.

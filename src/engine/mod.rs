@@ -67,6 +67,7 @@ pub use queue::{Commit, Counts, Queue, QueueLimits, QueueStats, Reading, Unit, W
 pub use repair::RepairReport;
 pub use retrieve::{
     Found, FoundEntity, FoundExcerpt, FoundRelationship, Rerank, RetrieveOptions, Retrieved,
+    Weights,
 };
 pub use schedule::PASSING;
 pub use schema::Damage;

@@ -34,6 +34,16 @@ pub enum Rerank {
     By(Rc<dyn Reranker>),
 }
 
+/// How much rankings count against the one by words, which counts 1. The usual weights depend on who
+/// embeds and on the mode.
+#[derive(Clone, Copy, Default)]
+pub struct Weights {
+    /// Rankings by vectors.
+    pub vector: Option<f64>,
+    /// The ranking of excerpts by what the graph found.
+    pub graph: Option<f64>,
+}
+
 /// How to retrieve.
 #[derive(Clone)]
 pub struct RetrieveOptions {
@@ -45,6 +55,10 @@ pub struct RetrieveOptions {
     pub max_tokens: usize,
     /// Which documents may be used.
     pub filter: Filter,
+    /// How rankings are fused.
+    pub weights: Weights,
+    /// How much an excerpt loses by being like those before it, from 0, nothing, to 1.
+    pub diversity: f64,
     /// Who puts excerpts in order.
     pub rerank: Rerank,
     /// What the call may cost.
@@ -58,6 +72,11 @@ impl Default for RetrieveOptions {
             top_k: 5,
             max_tokens: 4000,
             filter: Filter::default(),
+            weights: Weights::default(),
+            // Few passages of a document are alike, so that what is less alike is less to the point: of
+            // the passages that answer the questions of `make eval`, 84 in 100 are among five excerpts
+            // at 0, 82 at 0.1, 79 at 0.2, 63 at 0.3; of the answers as many have them up to 0.2.
+            diversity: 0.0,
             rerank: Rerank::default(),
             budget: Budget::default(),
         }
@@ -193,6 +212,8 @@ impl Engine {
         let mut wide = options.clone();
         if reranker.is_some() {
             wide.top_k = options.top_k.saturating_mul(WIDER).max(AT_LEAST);
+            // The order is the reranker's.
+            wide.diversity = 0.0;
         }
         let counter = self.counter();
         let mut found = loop {
@@ -205,7 +226,7 @@ impl Engine {
             let high: Vec<_> = probes.by_ref().take(keywords.high.len()).collect();
             let low: Vec<_> = probes.collect();
 
-            let vector_weight = self.vector_weight();
+            let vector_weight = self.vector_weight(options.weights);
             let estimates = counter.0.is_none();
             let search = |knowledge: &KnowledgeBase| {
                 // Else its vectors are by another model now.

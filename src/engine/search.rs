@@ -13,7 +13,7 @@
 use std::{cmp::Ordering, collections::BinaryHeap, rc::Rc};
 
 use super::{
-    fusion::{Scores, fuse},
+    fusion::{Scores, diverse, fuse},
     retrieve::{FRAME, Found, FoundEntity, FoundExcerpt, FoundRelationship, RetrieveOptions},
 };
 use crate::{
@@ -27,17 +27,22 @@ use crate::{
 };
 
 /// The most entities or relationships that keywords find.
-const MOST: usize = 25;
+pub(super) const MOST: usize = 25;
 /// The most excerpts named for an entity or a relationship.
 const EXCERPTS: usize = 20;
 /// Tokens of the relationships around entities.
 const AROUND_TOKENS: usize = 1000;
+/// From so many times the excerpts that are wanted, those are chosen that are not too much alike.
+const DIVERSE: usize = 4;
 /// What is less similar by vector is not found by it.
 const SIMILARITY: f32 = 0.02;
 /// How deep the rankings go that are fused.
-const POOL: usize = 200;
-/// How much the ranking of excerpts by the graph counts in `mix` against the lexical one.
-const GRAPH_WEIGHT: f64 = 0.1;
+pub(super) const POOL: usize = 200;
+/// How much the ranking of excerpts by the graph counts in `mix` against the lexical one. By `make eval`
+/// with the built-in models 0.05 puts the passage first for 47 questions in 100 and into 68 answers; 0
+/// does so for 45 and 68, 0.1 for 42 and 63. Where a question shares no word with its passage the graph
+/// finds more: at 2,000 tokens 20 in 100 at 0, 22 at 0.05, 26 at 0.1.
+const GRAPH_WEIGHT: f64 = 0.05;
 
 /// Something to look for, both ways.
 pub(super) struct Probe {
@@ -199,7 +204,8 @@ impl<'a> Search<'a> {
             true => self.similar(Query::Vector(&question.vector)),
             false => Vec::new(),
         };
-        let graph_weight = if mode == Mode::Mix { GRAPH_WEIGHT } else { 1.0 };
+        let usual = if mode == Mode::Mix { GRAPH_WEIGHT } else { 1.0 };
+        let graph_weight = self.options.weights.graph.unwrap_or(usual);
         if !matches!(mode, Mode::Standard | Mode::Mix) && !from_graph.is_empty() {
             // What the graph found, in the order of its bearing on the question. Where it found
             // nothing (a few short documents relate little), what is similar stands in.
@@ -211,7 +217,12 @@ impl<'a> Search<'a> {
             similar.retain(is_known);
         }
         let lists = [(1.0, lexical), (self.vector_weight, similar), (graph_weight, from_graph)];
-        let best = fuse(&lists, self.options.top_k, &|a, b| self.knowledge.order_excerpts(a, b));
+        let (wanted, diversity) = (self.options.top_k, self.options.diversity);
+        let depth = if diversity > 0.0 { wanted.saturating_mul(DIVERSE) } else { wanted };
+        let mut best = fuse(&lists, depth, &|a, b| self.knowledge.order_excerpts(a, b));
+        if diversity > 0.0 {
+            best = diverse(best, wanted, diversity, &|a, b| self.knowledge.similarity(a, b));
+        }
         best.into_iter().filter_map(|(slot, score)| self.excerpt(slot, score)).collect()
     }
 

@@ -2,7 +2,10 @@
 
 use std::cell::{Cell, RefCell};
 
-use super::limits::Semaphore;
+use super::{
+    limits::Semaphore,
+    search::{MOST, POOL},
+};
 use crate::{
     port::Pacer,
     store::{Applying, Change, Counts, KindStatistics, KnowledgeBase},
@@ -93,6 +96,13 @@ impl Version {
     /// What the version that stands holds.
     pub fn counts(&self) -> Counts {
         self.counts.get()
+    }
+
+    /// The kinds of things that searches by vector may miss one of.
+    pub fn approximate(&self) -> Vec<&'static str> {
+        let approximate = self.knowledge.borrow().is_approximate([POOL, MOST, MOST]);
+        let kinds = ["excerpts", "entities", "relationships"].into_iter().zip(approximate);
+        kinds.filter(|(_, approximate)| *approximate).map(|(kind, _)| kind).collect()
     }
 
     /// An estimate of the bytes of memory that are held. Goes through every term.

@@ -14,7 +14,7 @@ use crate::{
     builtin::StaticEmbedder,
     engine::{
         Budget, CacheLimits, DocumentInput, Embedder, GateLimits, GraphOptions, Notice, Options,
-        Ports, QueryOptions, QueueLimits, Rerank, RetrieveOptions, Splitter,
+        Ports, QueryOptions, QueueLimits, Rerank, RetrieveOptions, Splitter, Weights,
     },
     order::sort,
     port::{LanguageModel, Mode, Reranker, Role, Storage, TokenCounter, Turn},
@@ -209,11 +209,15 @@ pub fn bytes(what: &str, value: &JsValue) -> Result<Vec<u8>> {
     Ok(bytes.to_vec())
 }
 
-/// `{ mode?, topK?, maxTokens?, filter?, rerank?, budget? }`.
+/// `{ mode?, topK?, maxTokens?, filter?, weights?, diversity?, rerank?, budget? }`.
 pub fn retrieve_options(value: &JsValue) -> Result<RetrieveOptions> {
     let value = options("options", value)?;
     let defaults = RetrieveOptions::default();
     let mode = property(value, "mode");
+    let diversity = number(value, "diversity")?;
+    if diversity.is_some_and(|diversity| !(0.0..=1.0).contains(&diversity)) {
+        return Err(Error::invalid("diversity must be a number from 0 to 1"));
+    }
     Ok(RetrieveOptions {
         mode: match is_absent(&mode) {
             true => defaults.mode,
@@ -222,9 +226,23 @@ pub fn retrieve_options(value: &JsValue) -> Result<RetrieveOptions> {
         top_k: count(value, "topK", defaults.top_k)?,
         max_tokens: count(value, "maxTokens", defaults.max_tokens)?,
         filter: Filter(metadata("filter", &property(value, "filter"))?),
+        weights: weights(&property(value, "weights"))?,
+        diversity: diversity.unwrap_or(defaults.diversity),
         rerank: rerank(&property(value, "rerank"))?,
         budget: call_budget(value)?,
     })
+}
+
+/// `{ vector?, graph? }`.
+fn weights(value: &JsValue) -> Result<Weights> {
+    let value = options("weights", value)?;
+    let weight = |path| match number(value, path)? {
+        Some(weight) if !(weight >= 0.0 && weight.is_finite()) => {
+            Err(Error::invalid(format!("{path} must be a finite number, 0 or more")))
+        }
+        weight => Ok(weight),
+    };
+    Ok(Weights { vector: weight("weights.vector")?, graph: weight("weights.graph")? })
 }
 
 /// `{ around?, depth?, limit? }`.

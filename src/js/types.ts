@@ -268,6 +268,13 @@ export interface RetrieveOptions extends CallOptions {
   maxTokens?: number;
   /** Only documents whose metadata match every named value. */
   filter?: Metadata;
+  /**
+   * How much the rankings by vectors, and that of excerpts by what the graph found, count against those by words, which count 1.
+   * Default: `vector` 1/3 with the built-in embedder and 1 with another; `graph` 0.05 in `mix` and 1 in the other modes that use the graph.
+   */
+  weights?: { vector?: number; graph?: number };
+  /** How much an excerpt loses by being like those before it, from 0 to 1 (maximal marginal relevance); default 0. Not with a reranker. */
+  diversity?: number;
   /** In place of the reranker of `open`; `false` for none. */
   rerank?: Reranker | false;
   /** What this call may spend; it rejects with `budget-spent`. */
@@ -442,6 +449,11 @@ export interface Stats {
   entities: number;
   relationships: number;
   vectors: number;
+  /**
+   * The kinds of things of which so many have vectors that a search by vector chooses by one bit a component whom to look at closely, and
+   * may miss one of the nearest.
+   */
+  approximate: ("excerpts" | "entities" | "relationships")[];
   cache: { completions: CacheStats; embeddings: CacheStats };
   queue: { reads: CallCounts; writes: CallCounts; refused: number };
   /** What calls of models have cost since opening. */

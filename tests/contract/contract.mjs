@@ -81,6 +81,21 @@ export function contract({ open, pkg, indexedDB, corpora }) {
       await rag.close();
     },
 
+    async "rankings are weighed, and what is alike comes later, as the caller says"() {
+      const rag = await open(memory);
+      const texts = ["The queue orders all calls.", "The queue orders all the calls.", "A queue is emptied at the end of the day."];
+      await rag.ingest(texts.map((text, i) => ({ source: `${i}.md`, text })));
+      const sources = async (options) => (await rag.retrieve("the queue orders calls", { mode: "standard", ...options })).excerpts.map(({ source }) => source);
+      const usual = await sources({ topK: 2 });
+      equal(usual.toSorted(), ["0.md", "1.md"]);
+      equal(await sources({ topK: 2, diversity: 0 }), usual);
+      equal(await sources({ topK: 2, diversity: 0.8 }), [usual[0], "2.md"]);
+      const scores = async (weights) => (await rag.retrieve("the queue orders calls", { mode: "standard", weights })).excerpts[0].score;
+      ok((await scores({ vector: 0 })) < (await scores({})) && (await scores({})) < (await scores({ vector: 2 })));
+      equal(rag.stats().approximate, []);
+      await rag.close();
+    },
+
     async "metadata comes back as it was given"() {
       const rag = await open(memory);
       const metadata = { empty: "", flag: true, list: ["a", 1, [false]], none: false, number: -2.5, text: "é" };
@@ -190,6 +205,7 @@ export function contract({ open, pkg, indexedDB, corpora }) {
       for (const options of [
         { mode: "telepathy" }, { topK: -1 }, { topK: 1.5 }, { topK: NaN }, { topK: "5" }, { maxTokens: -1 },
         { filter: "en" }, { filter: { lang: {} } }, { filter: [] }, { mode: 5 }, "standard",
+        { weights: 1 }, { weights: { vector: -1 } }, { weights: { graph: Infinity } }, { diversity: 1.5 }, { diversity: "much" },
         { rerank: {} }, { rerank: "best" }, { budget: 5 }, { budget: { calls: -1 } }, { budget: { tokens: 0.5 } },
       ]) await rejects(rag.retrieve("text", options), "invalid-argument");
       for (const question of ["", "  ", 7, undefined, "\udc00"]) await rejects(rag.query(question), "invalid-argument");

@@ -84,7 +84,7 @@ function calls(rag: SmolRag, storage: StorageAdapter): ShardCalls {
     text: (source) => rag.text(source),
 
     async candidates(question, options, depth) {
-      const { keywords, excerpts, entities, relationships } = await rag.retrieve(question, { ...options, topK: depth, maxTokens: 1e9 });
+      const { keywords, excerpts, entities, relationships } = await rag.retrieve(question, { ...options, topK: depth, maxTokens: 1e9, diversity: 0 });
       const names = [...entities.map(({ name }) => name), ...relationships.flatMap(({ source, target }) => [source, target])];
       return {
         keywords: [...keywords.high, ...keywords.low],

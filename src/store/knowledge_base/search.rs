@@ -4,12 +4,16 @@ use std::{cmp::Ordering, rc::Rc};
 
 use petgraph::stable_graph::{EdgeIndex, NodeIndex};
 use serde::Serialize;
+use smolrag_kernels::native::dot;
 
 use super::{
     Counts, DocumentRef, EntityRef, ExcerptRef, Hit, KnowledgeBase, Query, RelationshipRef,
     document::Admitted,
 };
-use crate::{record::Filter, store::Statistics};
+use crate::{
+    record::{Filter, UnitVector},
+    store::Statistics,
+};
 
 /// What BM25 needs to know, of each kind of thing that is searched.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -203,6 +207,22 @@ impl KnowledgeBase {
     pub fn components(&self) -> Vec<Vec<EntityRef<'_>>> {
         let groups = self.network.graph.components().into_iter();
         groups.map(|nodes| self.entities_at(nodes)).collect()
+    }
+
+    /// The cosine of the vectors of the excerpts in two slots; 0 without vectors.
+    pub fn similarity(&self, one: u32, other: u32) -> f64 {
+        let vector = |slot: u32| self.excerpts.indices.vectors.get(slot);
+        let (Some(one), Some(other)) = (vector(one), vector(other)) else { return 0.0 };
+        let unit = f64::from(UnitVector::ONE);
+        f64::from(dot(one, other)) / (unit * unit)
+    }
+
+    /// Whether a search by vector for so many of the best excerpts, entities and relationships looks
+    /// closely at some only.
+    pub fn is_approximate(&self, k: [usize; 3]) -> [bool; 3] {
+        let Self { excerpts, network, .. } = self;
+        let indices = [&excerpts.indices, &network.entities, &network.relationships];
+        [0, 1, 2].map(|kind| indices[kind].vectors.is_approximate(k[kind]))
     }
 
     /// How much there is.

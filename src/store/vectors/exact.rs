@@ -140,6 +140,11 @@ impl VectorIndex {
         top.into_best_first().map(|(slot, dot)| Match { slot, score: score(dot) }).collect()
     }
 
+    /// Whether a search for the `k` best looks closely at some vectors only.
+    pub fn is_approximate(&self, k: usize) -> bool {
+        candidates(k, self.len()).is_some()
+    }
+
     /// The components stored under a slot; `None` for a zero vector too.
     pub fn get(&self, slot: u32) -> Option<&[i16]> {
         self.row(slot).map(|row| self.vectors.get(row))
