@@ -6,7 +6,7 @@ mod corpus;
 use std::hint::black_box;
 
 use corpus::{document, knowledge_base};
-use smolrag::store::{Change, Checked, KnowledgeBase};
+use smolrag::store::{Change, KnowledgeBase};
 
 /// Few, so that what they cost does not hide the rest.
 const DIMENSIONS: usize = 32;
@@ -26,7 +26,7 @@ fn main() {
         // From all over the order, so that nothing is at the end of a list.
         let contribution = document(2 * (at * documents / 20), documents, DIMENSIONS);
         let remove = Change::Remove(contribution.source.clone());
-        let put = Change::Put(Checked::new(contribution, DIMENSIONS).expect("it is sound"));
+        let put = kb.check(contribution).expect("it is sound");
         exchange(&mut kb, remove, put);
     }
     println!("{:?}", kb.counts());

@@ -23,7 +23,7 @@ fn one_document(c: &mut Criterion) {
     for documents in [100, 10_000] {
         let started = Instant::now();
         let mut kb = knowledge_base(documents, DIMENSIONS);
-        let (counts, bytes) = (kb.counts(), kb.bytes());
+        let (counts, bytes, options) = (kb.counts(), kb.bytes(), kb.options());
         println!(
             "{documents} documents: {counts:?}; folded in {:.0?}; {} kB per 1,000 excerpts",
             started.elapsed(),
@@ -40,7 +40,7 @@ fn one_document(c: &mut Criterion) {
                     let contribution =
                         document(numbers[turn % 20] % (2 * documents), documents, DIMENSIONS);
                     let remove = Change::Remove(contribution.source.clone());
-                    (remove, Change::Put(Checked::new(contribution, DIMENSIONS).unwrap()))
+                    (remove, Change::Put(Checked::new(contribution, options).unwrap()))
                 },
                 |(remove, put)| {
                     kb.apply(remove);

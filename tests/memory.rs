@@ -30,7 +30,7 @@ fn what_is_held_is_told_and_let_go_again() {
         for _ in 0..5 {
             for number in 0..DOCUMENTS {
                 let contribution = document(number, DOCUMENTS, dimensions);
-                kb.apply(Change::Put(Checked::new(contribution, dimensions).unwrap()));
+                kb.apply(Change::Put(Checked::new(contribution, options).unwrap()));
             }
             let (told, full) = (kb.bytes() as f64, held());
             let megabytes = full / 1e3 / (DOCUMENTS * EXCERPTS) as f64;

@@ -1,5 +1,6 @@
-//! The loops in which searches and embeddings spend their time, compiled to SIMD.
+//! The loops in which searches, embeddings and records spend their time, compiled for speed.
 
+pub mod checksum;
 pub mod codes;
 pub mod lanes;
 pub mod rotate;

@@ -32,6 +32,28 @@ pub fn squares(numbers: &[i16]) -> i64 {
     numbers.chunks(256).map(|part| i64::from(crate::native::dot(part, part))).sum()
 }
 
+/// The sum of the squares of numbers of 16 bits.
+#[inline(never)]
+pub fn squares_of_16(numbers: &[i16]) -> i64 {
+    numbers.iter().map(|&number| i64::from(i32::from(number) * i32::from(number))).sum()
+}
+
+/// Writes numbers as bytes, little-endian, to twice as many places.
+#[inline(never)]
+pub fn to_bytes(numbers: &[i16], bytes: &mut [u8]) {
+    for (to, number) in bytes.as_chunks_mut().0.iter_mut().zip(numbers) {
+        *to = number.to_le_bytes();
+    }
+}
+
+/// Reads numbers from twice as many bytes, little-endian.
+#[inline(never)]
+pub fn from_bytes(bytes: &[u8], numbers: &mut [i16]) {
+    for (number, from) in numbers.iter_mut().zip(bytes.as_chunks().0) {
+        *number = i16::from_le_bytes(*from);
+    }
+}
+
 /// Splits numbers of 12 bits into their upper eight and their lower four bits.
 #[inline(never)]
 pub fn split(numbers: &[i16], upper: &mut [u8], lower: &mut [u8]) {

@@ -87,7 +87,7 @@ impl Engine {
         costs: &mut Costs,
     ) -> Result<()> {
         let spans = self.spans(document).await?;
-        let text = document_text(document, &spans);
+        let text = document_text(document, &spans, &self.0.pacer).await;
         let mut reading = self.0.extractive.read(text.clone(), Rc::new(|_, _| ())).await?;
         if let Some(llm) = &self.0.ports.llm {
             reading = self.rehearse(llm, text, reading, costs).await;
@@ -96,7 +96,7 @@ impl Engine {
         let Some(Embedder::Model(embedder)) = embedder.as_deref() else { return Ok(()) };
         let revision = self.revision(call, document);
         let contribution = assemble(document, revision, &spans, reading, &self.0.pacer).await;
-        let mut texts = embedded_texts(&contribution);
+        let mut texts = embedded_texts(&contribution, &self.0.pacer).await;
         texts.retain(|text| {
             let key = embedding_key(embedder.id(), text);
             self.0.embeddings.cache.peek(key).is_none() && costs.first(key)

@@ -8,7 +8,6 @@ use serde::Serialize;
 use super::{
     instance::{Call, Engine},
     paid::Paid,
-    persist::Prepared,
     queue::Unit,
     signal::{Signal, within},
     usage::{Budget, Usage},
@@ -22,7 +21,7 @@ use crate::{
         revision,
     },
     store::KnowledgeBase,
-    text::{ExcerptOptions, Span, locate, split, title},
+    text::{ExcerptOptions, Span, Splitting, Titling, locate},
 };
 
 /// A document as the user gives it.
@@ -193,13 +192,23 @@ impl Engine {
                 let parts = within(&*self.0.ports.clock, milliseconds, parts, late).await?;
                 locate(&document.text, &parts)
             }
-            None => split(&document.text, &self.0.options.excerpts),
+            None => {
+                let mut splitting = Splitting::new(&document.text, &self.0.options.excerpts)?;
+                self.0.pacer.all(&mut || splitting.step()).await;
+                Ok(splitting.finish())
+            }
         }
     }
 }
 
 /// A document as a reader is given it.
-pub(super) fn document_text(document: &DocumentInput, spans: &[Span]) -> DocumentText {
+pub(super) async fn document_text(
+    document: &DocumentInput,
+    spans: &[Span],
+    pacer: &Pacer,
+) -> DocumentText {
+    let mut titling = Titling::new(&document.text);
+    pacer.all(&mut || titling.step()).await;
     let excerpt = |span: &Span| ExcerptText {
         text: document.text[span.bytes.clone()].into(),
         headings: span.headings.clone(),
@@ -207,7 +216,7 @@ pub(super) fn document_text(document: &DocumentInput, spans: &[Span]) -> Documen
     };
     DocumentText {
         source: document.source.clone(),
-        title: title(&document.text).unwrap_or_default().into(),
+        title: titling.finish().unwrap_or_default().into(),
         text: document.text.clone(),
         excerpts: spans.iter().map(excerpt).collect(),
     }
@@ -318,13 +327,12 @@ impl Ingest<'_> {
             return Ok(Outcome::Unchanged);
         }
         self.engine.check_room()?;
-        let (pacer, kept) = (&self.engine.0.pacer, self.engine.0.options.keep_text);
+        let pacer = &self.engine.0.pacer;
         let paid = self.signal.guard(self.engine.recall(&document.source)).await?;
         let think = async {
             let (contribution, degraded) = self.think(document, revision, &paid).await?;
             pacer.pause().await;
-            let dimensions = self.engine.0.version.dimensions();
-            let prepared = Prepared::put(contribution, &document.text, kept, dimensions)?;
+            let prepared = self.engine.prepare_put(contribution, &document.text).await?;
             pacer.pause().await;
             Ok((prepared, degraded))
         };
@@ -358,7 +366,7 @@ impl Ingest<'_> {
         let degraded = reading.excerpts.iter_mut().flat_map(|read| read.degraded.split_off(0));
         let degraded = degraded.collect();
         let mut contribution = assemble(document, revision, &spans, reading, &inner.pacer).await;
-        let texts = embedded_texts(&contribution);
+        let texts = embedded_texts(&contribution, &inner.pacer).await;
         let total = texts.len();
         self.report(document, Stage::Embedding, 0, total);
         let embedder = self.engine.embedder();
@@ -373,7 +381,7 @@ impl Ingest<'_> {
         let told = move |done, total| {
             progress(IngestProgress { source: source.clone(), stage: Stage::Reading, done, total });
         };
-        let text = document_text(document, spans);
+        let text = document_text(document, spans, &self.engine.0.pacer).await;
         self.engine.reader_noting(self.call, paid).read(text, Rc::new(told)).await
     }
 
@@ -443,7 +451,7 @@ fn add_excerpt(contribution: &mut Contribution, text: &str, span: &Span, read: E
 }
 
 /// What is embedded, in the order of [`Contribution::vectors`].
-pub(super) fn embedded_texts(contribution: &Contribution) -> Vec<String> {
+pub(super) async fn embedded_texts(contribution: &Contribution, pacer: &Pacer) -> Vec<String> {
     let excerpts = contribution.excerpts.iter().map(|excerpt| {
         let path = excerpt.headings.join(" > ");
         let summary = if *excerpt.summary == *path { "" } else { &*excerpt.summary };
@@ -452,12 +460,12 @@ pub(super) fn embedded_texts(contribution: &Contribution) -> Vec<String> {
     let entities = contribution
         .entities
         .iter()
-        .map(|mention| format!("{}\n{}", mention.name, mention.description));
+        .map(|mention| [&*mention.name, &*mention.description].join("\n"));
     let relationships = contribution.relationships.iter().map(|mention| {
-        format!(
-            "{}\n{}\n{}\n{}",
-            mention.keywords, mention.source, mention.target, mention.description
-        )
+        [&*mention.keywords, &*mention.source, &*mention.target, &*mention.description].join("\n")
     });
-    excerpts.chain(entities).chain(relationships).collect()
+    let mut texts = Vec::with_capacity(contribution.vectors().count());
+    let mut all = excerpts.chain(entities).chain(relationships);
+    pacer.all(&mut || all.next().map(|text| texts.push(text)).is_some()).await;
+    texts
 }

@@ -361,6 +361,13 @@ impl Engine {
     }
 
     /// A call of its own among those that share the models' limits.
+    pub(super) fn knowledge_options(&self) -> KnowledgeBaseOptions {
+        KnowledgeBaseOptions {
+            dimensions: self.0.version.dimensions(),
+            resolve_entities: self.0.options.resolve_entities,
+        }
+    }
+
     pub(super) fn new_call(&self, budget: Budget) -> Call {
         let caller = self.0.next_caller.get();
         self.0.next_caller.set(caller + 1);

@@ -66,12 +66,12 @@ struct Pull {
 /// goes without it.
 fn document_change(
     stored: &mut Stored,
-    dimensions: usize,
+    options: KnowledgeBaseOptions,
     source: &str,
     record: Option<&[u8]>,
 ) -> Change {
     stored.damaged.remove(source);
-    match record.map(|record| checked(source, record, dimensions)) {
+    match record.map(|record| checked(source, record, options)) {
         Some(Ok(checked)) => return Change::Put(checked),
         Some(Err(error)) => {
             let place = (stored.documents(), document_key(source));
@@ -82,8 +82,12 @@ fn document_change(
     Change::Remove(source.into())
 }
 
-pub(super) fn checked(source: &str, record: &[u8], dimensions: usize) -> Result<Checked> {
-    Checked::new(Rc::new(decode_document(source, record)?), dimensions)
+pub(super) fn checked(
+    source: &str,
+    record: &[u8],
+    options: KnowledgeBaseOptions,
+) -> Result<Checked> {
+    Checked::new(Rc::new(decode_document(source, record)?), options)
 }
 
 /// Takes in what the rows of `meta` say, but for the embedding model; gives the change of the rules.
@@ -148,7 +152,8 @@ impl Engine {
                     Pulled::Everything => break,
                     Pulled::Changes(pull) => {
                         view.epoch = pull.epoch;
-                        let changes = self.changes(&mut view.stored, model.dimensions, &pull)?;
+                        let options = view.knowledge.options();
+                        let changes = self.changes(&mut view.stored, options, &pull)?;
                         let applying = view.knowledge.begin_all(changes);
                         self.make(&mut view.knowledge, applying).await;
                     }
@@ -190,9 +195,9 @@ impl Engine {
             let rows = storage.read(table, after.take(), PAGE).await?;
             for (key, record) in &rows {
                 self.0.pacer.pause().await;
-                let dimensions = view.knowledge.dimensions();
+                let options = view.knowledge.options();
                 let source = source_of(key);
-                let change = document_change(&mut view.stored, dimensions, source, Some(record));
+                let change = document_change(&mut view.stored, options, source, Some(record));
                 // The indices follow once, and not for each document that mentions the same things.
                 let applying = view.knowledge.begin_one_of_many(change);
                 self.make(&mut view.knowledge, applying).await;
@@ -237,9 +242,8 @@ impl Engine {
             let told = match self.pull(epoch, table).await? {
                 Pulled::Nothing => return Ok(()),
                 Pulled::Changes(pull) => {
-                    let dimensions = self.0.version.dimensions();
-                    let changes =
-                        self.changes(&mut self.0.stored.borrow_mut(), dimensions, &pull)?;
+                    let options = self.knowledge_options();
+                    let changes = self.changes(&mut self.0.stored.borrow_mut(), options, &pull)?;
                     self.0.version.apply(changes, &self.0.pacer).await;
                     self.0.epoch.set(pull.epoch);
                     pull.is_seen()
@@ -288,11 +292,16 @@ impl Engine {
     }
 
     /// What others have changed.
-    fn changes(&self, stored: &mut Stored, dimensions: usize, pull: &Pull) -> Result<Vec<Change>> {
+    fn changes(
+        &self,
+        stored: &mut Stored,
+        options: KnowledgeBaseOptions,
+        pull: &Pull,
+    ) -> Result<Vec<Change>> {
         let documents = pull
             .documents
             .iter()
-            .map(|(source, record)| document_change(stored, dimensions, source, record.as_deref()));
+            .map(|(source, record)| document_change(stored, options, source, record.as_deref()));
         let mut changes: Vec<Change> = documents.collect();
         if let Some(rows) = &pull.meta {
             changes.extend(apply_meta(stored, rows, self.0.options.resolve_entities)?);

@@ -16,9 +16,9 @@ use crate::{
     port::{Changes, Epoch},
     record::{
         Code, Contribution, Error, Result,
-        codec::{decode_source, encode, encode_document, encode_with},
+        codec::{DocumentEncoder, decode_source, encode, encode_with},
     },
-    store::{Change, Checked, KnowledgeBase, MergeRules},
+    store::{Change, Checked, Checking, KnowledgeBase, MergeRules},
 };
 
 /// Commits by others that one commit gives way to before it fails.
@@ -28,7 +28,7 @@ pub(super) const ATTEMPTS: usize = 64;
 #[derive(Clone)]
 pub(super) enum Prepared {
     /// A document, new or again; and the keys of the paid answers that it needs no longer.
-    Put { contribution: Checked, record: Rc<[u8]>, paid: Rc<[String]> },
+    Put { contribution: Checked, record: Rc<Vec<u8>>, paid: Rc<[String]> },
     /// No such document any more.
     Remove { source: Rc<str> },
     /// Which names are one entity.
@@ -38,18 +38,6 @@ pub(super) enum Prepared {
 }
 
 impl Prepared {
-    /// `kept` says whether the text is to be kept with its document.
-    pub fn put(
-        contribution: Contribution,
-        text: &str,
-        kept: bool,
-        dimensions: usize,
-    ) -> Result<Self> {
-        let record = encode_document(&contribution, text, kept).into();
-        let contribution = Checked::new(Rc::new(contribution), dimensions)?;
-        Ok(Prepared::Put { contribution, record, paid: [].into() })
-    }
-
     /// The same, and those paid answers are no longer needed.
     pub fn without(mut self, answers: Rc<[String]>) -> Self {
         if let Prepared::Put { paid, .. } = &mut self {
@@ -80,6 +68,23 @@ impl Prepared {
 type Prepare<'a> = &'a dyn Fn(&KnowledgeBase) -> Result<Option<Prepared>>;
 
 impl Engine {
+    /// Prepares to put a document in, of this text.
+    pub(super) async fn prepare_put(
+        &self,
+        contribution: Contribution,
+        text: &str,
+    ) -> Result<Prepared> {
+        let pacer = &self.0.pacer;
+        let contribution = Rc::new(contribution);
+        let mut checking = Checking::new(contribution.clone(), self.knowledge_options());
+        pacer.all(&mut || checking.step()).await;
+        let checked = checking.finish()?;
+        let mut encoder = DocumentEncoder::new(&contribution, text, self.0.options.keep_text);
+        pacer.all(&mut || encoder.step()).await;
+        let record = Rc::new(encoder.finish());
+        Ok(Prepared::Put { contribution: checked, record, paid: [].into() })
+    }
+
     /// Commits rows that are no part of the knowledge base, with flags of [`Changed`].
     pub(super) async fn commit_rows(&self, rows: Changes, flags: u8) -> Result<()> {
         let rows = Rc::new(rows);
@@ -148,7 +153,7 @@ impl Engine {
         match prepared {
             Prepared::Put { contribution, record, paid } => {
                 let (table, key) = (self.documents_table(), document_key(&contribution.source));
-                put(&mut rows, table, key, record.to_vec());
+                put(&mut rows, table, key, (**record).clone());
                 rows.deletes.extend(paid.iter().map(|key| (PAID, key.clone())));
                 self.forget_paid(&contribution.source, &mut rows, &mut changed);
             }
@@ -177,6 +182,8 @@ impl Engine {
         if epoch == 0 {
             put(&mut rows, META, MODEL, self.model_record(0));
         }
+        // A large record was copied, and is about to be copied again.
+        self.0.pacer.pause().await;
         self.0.ports.storage.commit(epoch, rows).await
     }
 

@@ -23,7 +23,7 @@ use crate::{
         Result,
         codec::{decode_document, decode_source, encode, encode_document, encode_with},
     },
-    store::KnowledgeBase,
+    store::{KnowledgeBase, KnowledgeBaseOptions},
 };
 
 /// Documents embedded and written together.
@@ -70,12 +70,14 @@ impl Engine {
         match left {
             Some(left) if left.model == *target => {
                 let table = self.0.stored.borrow().other_documents();
+                let dimensions = target.dimensions;
+                let options = KnowledgeBaseOptions { dimensions, ..self.knowledge_options() };
                 let mut after = None;
                 loop {
                     let rows = self.0.ports.storage.read(table, after.take(), BATCH).await?;
                     for (key, record) in &rows {
                         let source: Rc<str> = source_of(key).into();
-                        let found = checked(&source, record, target.dimensions);
+                        let found = checked(&source, record, options);
                         // One that is damaged is of no revision, and made again.
                         let revision = found.map_or("".into(), |found| found.revision.clone());
                         done.insert(source, revision);
@@ -154,7 +156,7 @@ impl Again<'_> {
             };
             let contribution = decode_document(source, &record)?;
             if contribution.revision == *revision {
-                texts.extend(embedded_texts(&contribution));
+                texts.extend(embedded_texts(&contribution, &self.engine.0.pacer).await);
                 read.push((contribution, record));
             }
         }

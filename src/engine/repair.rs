@@ -64,8 +64,7 @@ impl Engine {
             // Somebody else has removed it, and this instance is about to follow.
             return self.refresh().await;
         };
-        let dimensions = self.0.version.dimensions();
-        if let Ok(checked) = checked(source, &record, dimensions) {
+        if let Ok(checked) = checked(source, &record, self.knowledge_options()) {
             // It was read wrong, and is right where it stands.
             let _turn = self.0.queue.turn().await;
             self.0.version.apply(vec![Change::Put(checked)], &self.0.pacer).await;

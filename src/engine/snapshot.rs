@@ -11,7 +11,7 @@
 
 use std::rc::Rc;
 
-use crc::{CRC_32_ISO_HDLC, Crc};
+use smolrag_kernels::checksum::Checksum;
 
 use super::{
     ingest::check_name,
@@ -30,14 +30,12 @@ use crate::{
         Code, Error, Result,
         codec::{decode, decode_leading},
     },
-    store::{Change, KnowledgeBase, KnowledgeBaseOptions},
+    store::{Change, KnowledgeBase},
 };
 
 const MAGIC: &[u8; 8] = b"smolrag\x01";
 /// As the file names them; the documents may stand in the other of their tables.
 const TABLES: [Table; 2] = [DOCUMENTS[0], META];
-
-static CHECKSUM: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
 /// What a snapshot holds, read and checked.
 struct Read<'a> {
@@ -95,7 +93,7 @@ impl Engine {
                 file.extend(record);
             }
         }
-        let checksum = CHECKSUM.checksum(&file);
+        let checksum = Checksum::of(&file);
         file.extend(checksum.to_le_bytes());
         Ok(file)
     }
@@ -122,10 +120,8 @@ impl Engine {
     async fn read_snapshot<'a>(&self, file: &'a [u8]) -> Result<Read<'a>> {
         let rows = parse(file).ok_or_else(corrupt)?;
         let mut sources = OrderedSet::new();
-        let mut knowledge = KnowledgeBase::new(KnowledgeBaseOptions {
-            dimensions: self.0.version.dimensions(),
-            resolve_entities: self.0.options.resolve_entities,
-        });
+        let options = self.knowledge_options();
+        let mut knowledge = KnowledgeBase::new(options);
         // The model first: with another one's vectors, documents would only seem damaged.
         for &(_, _, record) in rows.iter().filter(|&&(table, key, _)| (table, key) == (META, MODEL))
         {
@@ -138,8 +134,7 @@ impl Engine {
                 (table, key) if table == DOCUMENTS[0] => {
                     let source = source_of(key);
                     check_name("source", source).map_err(|_| corrupt())?;
-                    let dimensions = knowledge.dimensions();
-                    let document = checked(source, record, dimensions).map_err(|_| corrupt())?;
+                    let document = checked(source, record, options).map_err(|_| corrupt())?;
                     sources.insert(Rc::from(source));
                     knowledge.apply(Change::Put(document));
                 }
@@ -201,7 +196,7 @@ fn corrupt() -> Error {
 fn parse(file: &[u8]) -> Option<Vec<(Table, &str, &[u8])>> {
     let (body, checksum) = file.split_last_chunk::<4>()?;
     let mut rest = body.strip_prefix(MAGIC)?;
-    if CHECKSUM.checksum(body) != u32::from_le_bytes(*checksum) {
+    if Checksum::of(body) != u32::from_le_bytes(*checksum) {
         return None;
     }
     let mut rows: Vec<(usize, &str, &[u8])> = Vec::new();

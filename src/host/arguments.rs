@@ -90,12 +90,15 @@ pub fn text(what: &str, value: &JsValue) -> Result<String> {
     let string = value
         .dyn_ref::<JsString>()
         .ok_or_else(|| Error::invalid(format!("{what} must be a string")))?;
-    if !string.is_valid_utf16() {
+    let text = String::from(string);
+    // What comes in the place of a lone surrogate. Only then each unit is looked at, by a call of the
+    // host.
+    if text.contains(char::REPLACEMENT_CHARACTER) && !string.is_valid_utf16() {
         return Err(Error::invalid(format!(
             "{what} holds a lone surrogate; it is not well-formed Unicode"
         )));
     }
-    Ok(string.into())
+    Ok(text)
 }
 
 /// Like [`text`], and not blank.

@@ -44,6 +44,15 @@ impl Pacer {
         self.0.as_ref().is_some_and(|slice| slice.clock.now() - slice.began.get() >= SLICE)
     }
 
+    /// Takes all steps of long work, one of which says whether there is more to do, with pauses between.
+    pub async fn all(&self, step: &mut dyn FnMut() -> bool) {
+        while step() {
+            if self.is_due() {
+                self.pause().await;
+            }
+        }
+    }
+
     /// Goes between the steps of long work. Gives the host its turn if that is due, and says so; else
     /// costs a look at the clock.
     pub async fn pause(&self) -> bool {

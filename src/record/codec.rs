@@ -6,22 +6,19 @@
 //! After the byte of format version come three parts, each its length (32 bits, little endian), its
 //! bytes and their CRC-32: what the user gave, what was read from it, the vectors.
 
-use std::rc::Rc;
+use std::{mem, rc::Rc};
 
-use crc::{CRC_32_ISO_HDLC, Crc};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use smolrag_kernels::{checksum::Checksum, rows};
 
 use super::{
     Code, Contribution, EntityMention, Error, Excerpt, Metadata, MetadataValue, Position,
     RelationshipMention, Result, UnitVector, Weight, excerpt_id,
 };
-use crate::order::sort;
 
 const FORMAT: u8 = 1;
 /// Of documents. In format 1 they are as other records: heads of both parts, text, vectors.
 const DOCUMENT_FORMAT: u8 = 2;
-
-static CHECKSUM: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
 /// What the user gave, but for the text, which follows it.
 #[derive(Serialize, Deserialize)]
@@ -128,14 +125,14 @@ pub fn decode_bytes<'a>(name: &str, record: &'a [u8]) -> Result<&'a [u8]> {
 }
 
 fn seal(mut record: Vec<u8>) -> Vec<u8> {
-    let checksum = CHECKSUM.checksum(&record);
+    let checksum = Checksum::of(&record);
     record.extend_from_slice(&checksum.to_le_bytes());
     record
 }
 
 fn open<'a>(name: &str, record: &'a [u8]) -> Result<&'a [u8]> {
     let (body, checksum) = record.split_last_chunk::<4>().ok_or_else(|| damaged(name))?;
-    if CHECKSUM.checksum(body) != u32::from_le_bytes(*checksum) {
+    if Checksum::of(body) != u32::from_le_bytes(*checksum) {
         return Err(damaged(name));
     }
     match body.split_first() {
@@ -161,95 +158,200 @@ fn damaged(name: &str) -> Error {
 /// Writes a contribution. `text` must be the text that its excerpts were cut from. Unless it is to be
 /// `kept`, only the excerpts are in the record.
 pub fn encode_document(contribution: &Contribution, text: &str, kept: bool) -> Vec<u8> {
-    let offsets = ByteOffsets::of(text, contribution.excerpts.iter().map(|excerpt| excerpt.start));
-    let mut cut = String::new();
-    let mut byte_start = |excerpt: &Excerpt| {
-        if kept {
-            return offsets.byte(excerpt.start);
+    let mut encoder = DocumentEncoder::new(contribution, text, kept);
+    while encoder.step() {}
+    encoder.record
+}
+
+/// [`encode_document`], a step at a time: a large document takes long.
+pub struct DocumentEncoder<'a> {
+    contribution: &'a Contribution,
+    text: &'a str,
+    kept: bool,
+    record: Vec<u8>,
+    section: Section,
+    /// The item of the section that is written next.
+    at: usize,
+    /// Where the part begins that is being written, behind its length.
+    part: usize,
+    checksum: Checksum,
+    offsets: ByteOffsets<'a>,
+}
+
+/// The sections of a record, in their order. The text is in the first part, the vectors are the last.
+#[derive(Clone, Copy)]
+enum Section {
+    Start,
+    Text,
+    Excerpts,
+    Entities,
+    Relationships,
+    Keywords,
+    Vectors,
+    End,
+}
+
+/// Bytes of text that one step copies.
+const TEXT_STEP: usize = 1 << 16;
+
+impl<'a> DocumentEncoder<'a> {
+    /// Begins; see [`encode_document`].
+    pub fn new(contribution: &'a Contribution, text: &'a str, kept: bool) -> Self {
+        DocumentEncoder {
+            contribution,
+            text,
+            kept,
+            record: vec![DOCUMENT_FORMAT],
+            section: Section::Start,
+            at: 0,
+            part: 0,
+            checksum: Checksum::default(),
+            offsets: ByteOffsets { text, units: 0, byte: 0, cut: (!kept).then_some(0) },
         }
-        cut.push_str(&excerpt.text);
-        (cut.len() - excerpt.text.len()) as u32
-    };
-    let reading = StoredReading {
-        dimensions: contribution
-            .excerpts
-            .first()
-            .map_or(0, |excerpt| excerpt.vector.dimensions() as u32),
-        excerpts: contribution
-            .excerpts
-            .iter()
-            .map(|excerpt| StoredExcerpt {
-                byte_start: byte_start(excerpt),
-                byte_length: excerpt.text.len() as u32,
-                start: excerpt.start,
-                length: excerpt.end - excerpt.start,
-                headings: excerpt.headings.clone(),
-                fence: excerpt.fence.clone(),
-                summary: excerpt.summary.clone(),
-            })
-            .collect(),
-        entities: contribution
-            .entities
-            .iter()
-            .map(|mention| StoredEntity {
-                at: (mention.at.excerpt, mention.at.ordinal),
-                name: mention.name.clone(),
-                category: mention.category.clone(),
-                description: mention.description.clone(),
-            })
-            .collect(),
-        relationships: contribution
-            .relationships
-            .iter()
-            .map(|mention| StoredRelationship {
-                at: (mention.at.excerpt, mention.at.ordinal),
-                source: mention.source.clone(),
-                target: mention.target.clone(),
-                description: mention.description.clone(),
-                keywords: mention.keywords.clone(),
-                weight: mention.weight.0,
-            })
-            .collect(),
-        keywords: contribution.keywords.clone(),
-    };
-    let source = StoredSource {
-        revision: contribution.revision.clone(),
-        metadata: contribution
-            .metadata
-            .iter()
-            .map(|(name, value)| (name.clone(), value.into()))
-            .collect(),
-        text_bytes: contribution.bytes as u32,
-    };
-    let text = if kept { text } else { &cut };
-    let mut record = vec![DOCUMENT_FORMAT];
-    add_part(&mut record, |part| {
-        extend(part, &kept);
-        extend(part, &source);
-        part.extend_from_slice(text.as_bytes());
-    });
-    add_part(&mut record, |part| extend(part, &reading));
-    add_part(&mut record, |part| {
-        for vector in contribution.vectors() {
-            part.extend(vector.raw().iter().flat_map(|component| component.to_le_bytes()));
+    }
+
+    /// Writes an item more, or goes on to the next section; whether there was either.
+    pub fn step(&mut self) -> bool {
+        let mut from = self.record.len();
+        if self.item() {
+            self.at += 1;
+        } else {
+            if let Section::Text | Section::Keywords | Section::Vectors = self.section {
+                self.end_part();
+            }
+            self.section = match self.section {
+                Section::Start => Section::Text,
+                Section::Text => Section::Excerpts,
+                Section::Excerpts => Section::Entities,
+                Section::Entities => Section::Relationships,
+                Section::Relationships => Section::Keywords,
+                Section::Keywords => Section::Vectors,
+                Section::Vectors => Section::End,
+                Section::End => return false,
+            };
+            self.at = 0;
+            if let Section::Text | Section::Excerpts | Section::Vectors = self.section {
+                self.begin_part();
+            }
+            from = self.record.len();
+            self.head();
         }
-    });
-    record
+        self.checksum.update(&self.record[from..]);
+        true
+    }
+
+    /// The record, once there is no step more.
+    pub fn finish(self) -> Vec<u8> {
+        self.record
+    }
+
+    fn begin_part(&mut self) {
+        self.record.extend_from_slice(&[0; 4]);
+        self.part = self.record.len();
+    }
+
+    fn end_part(&mut self) {
+        let length = (self.record.len() - self.part) as u32;
+        self.record[self.part - 4..self.part].copy_from_slice(&length.to_le_bytes());
+        let checksum = mem::take(&mut self.checksum).finish();
+        self.record.extend_from_slice(&checksum.to_le_bytes());
+    }
+
+    /// What stands before the items of a section.
+    fn head(&mut self) {
+        let (record, contribution) = (&mut self.record, self.contribution);
+        let count = match self.section {
+            Section::Text => {
+                extend(record, &self.kept);
+                let Contribution { revision, metadata, bytes, .. } = contribution;
+                let metadata =
+                    metadata.iter().map(|(name, value)| (name.clone(), value.into())).collect();
+                let (revision, text_bytes) = (revision.clone(), *bytes as u32);
+                return extend(record, &StoredSource { revision, metadata, text_bytes });
+            }
+            Section::Excerpts => {
+                let first = contribution.excerpts.first();
+                extend(record, &first.map_or(0, |excerpt| excerpt.vector.dimensions()));
+                contribution.excerpts.len()
+            }
+            Section::Entities => contribution.entities.len(),
+            Section::Relationships => contribution.relationships.len(),
+            Section::Keywords => return extend(record, &contribution.keywords),
+            Section::Vectors => {
+                // Most of the record: growing step by step would copy it again and again.
+                let bytes = contribution.vectors().map(|vector| 2 * vector.dimensions());
+                return record.reserve_exact(bytes.sum::<usize>() + 4);
+            }
+            Section::Start | Section::End => return,
+        };
+        extend(record, &count);
+    }
+
+    /// Writes an item, if there is one.
+    fn item(&mut self) -> bool {
+        let (record, contribution, at) = (&mut self.record, self.contribution, self.at);
+        match self.section {
+            Section::Text => {
+                let piece = match self.kept {
+                    true => self.text.as_bytes().chunks(TEXT_STEP).nth(at),
+                    false => contribution.excerpts.get(at).map(|excerpt| excerpt.text.as_bytes()),
+                };
+                piece.map(|piece| record.extend_from_slice(piece)).is_some()
+            }
+            Section::Excerpts => {
+                let Some(excerpt) = contribution.excerpts.get(at) else { return false };
+                let stored = StoredExcerpt {
+                    byte_start: self.offsets.of(excerpt),
+                    byte_length: excerpt.text.len() as u32,
+                    start: excerpt.start,
+                    length: excerpt.end - excerpt.start,
+                    headings: excerpt.headings.clone(),
+                    fence: excerpt.fence.clone(),
+                    summary: excerpt.summary.clone(),
+                };
+                extend(record, &stored);
+                true
+            }
+            Section::Entities => {
+                let Some(mention) = contribution.entities.get(at) else { return false };
+                let stored = StoredEntity {
+                    at: (mention.at.excerpt, mention.at.ordinal),
+                    name: mention.name.clone(),
+                    category: mention.category.clone(),
+                    description: mention.description.clone(),
+                };
+                extend(record, &stored);
+                true
+            }
+            Section::Relationships => {
+                let Some(mention) = contribution.relationships.get(at) else { return false };
+                let stored = StoredRelationship {
+                    at: (mention.at.excerpt, mention.at.ordinal),
+                    source: mention.source.clone(),
+                    target: mention.target.clone(),
+                    description: mention.description.clone(),
+                    keywords: mention.keywords.clone(),
+                    weight: mention.weight.0,
+                };
+                extend(record, &stored);
+                true
+            }
+            Section::Vectors => {
+                let Some(vector) = contribution.vector(at) else { return false };
+                let from = record.len();
+                record.resize(from + 2 * vector.dimensions(), 0);
+                rows::to_bytes(vector.raw(), &mut record[from..]);
+                true
+            }
+            Section::Start | Section::Keywords | Section::End => false,
+        }
+    }
 }
 
 /// Writes plain data behind what is there.
 fn extend(bytes: &mut Vec<u8>, value: &impl Serialize) {
     // Writing plain data to memory has no way to fail.
-    *bytes = postcard::to_extend(value, std::mem::take(bytes)).expect("plain data serialises");
-}
-
-/// Writes a part of a document's record, with its length and its checksum.
-fn add_part(record: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-    let mut part = vec![];
-    write(&mut part);
-    record.extend_from_slice(&(part.len() as u32).to_le_bytes());
-    record.extend_from_slice(&part);
-    record.extend_from_slice(&CHECKSUM.checksum(&part).to_le_bytes());
+    *bytes = postcard::to_extend(value, mem::take(bytes)).expect("plain data serialises");
 }
 
 /// Takes a part off a document's record.
@@ -258,7 +360,7 @@ fn take_part<'a>(source: &str, record: &mut &'a [u8]) -> Result<&'a [u8]> {
         let (length, rest) = record.split_first_chunk::<4>()?;
         let (part, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
         let (checksum, rest) = rest.split_first_chunk::<4>()?;
-        let sound = CHECKSUM.checksum(part) == u32::from_le_bytes(*checksum);
+        let sound = Checksum::of(part) == u32::from_le_bytes(*checksum);
         sound.then_some((part, rest))
     };
     let (part, rest) = part().ok_or_else(|| damaged(source))?;
@@ -339,7 +441,12 @@ pub fn decode_document(source: &str, record: &[u8]) -> Result<Contribution> {
             (stored, vectors)
         }
     };
-    let mut vectors = Vectors { source, dimensions: stored.dimensions as usize, rest: vectors };
+    let dimensions = stored.dimensions as usize;
+    // A vector that is longer than all of them is not made room for.
+    if dimensions > vectors.len() {
+        return Err(damaged(source));
+    }
+    let mut vectors = Vectors { source, rest: vectors, components: vec![0; dimensions] };
     let excerpts = (stored.excerpts.into_iter())
         .map(|excerpt| {
             let from = excerpt.byte_start as usize;
@@ -421,48 +528,53 @@ impl From<StoredValue> for MetadataValue {
     }
 }
 
-/// Byte offsets of some UTF-16 offsets of a text, found in one pass.
-struct ByteOffsets(Vec<(u32, u32)>);
+/// Where excerpts stand in what is stored of their text, in bytes: found in one pass, since they come in
+/// the order of the text.
+struct ByteOffsets<'a> {
+    text: &'a str,
+    /// How far the pass is.
+    units: u32,
+    byte: usize,
+    /// Where only the excerpts are stored, how long those before are.
+    cut: Option<usize>,
+}
 
-impl ByteOffsets {
-    fn of(text: &str, wanted: impl Iterator<Item = u32>) -> Self {
-        let mut wanted: Vec<u32> = wanted.collect();
-        sort(&mut wanted);
-        wanted.dedup();
-        let mut found = Vec::with_capacity(wanted.len());
-        let mut next = wanted.into_iter().peekable();
-        let mut units = 0;
-        for (byte, c) in text.char_indices() {
-            if next.next_if_eq(&units).is_some() {
-                found.push((units, byte as u32));
-            }
-            units += c.len_utf16() as u32;
+impl ByteOffsets<'_> {
+    fn of(&mut self, excerpt: &Excerpt) -> u32 {
+        if let Some(cut) = &mut self.cut {
+            let start = *cut;
+            *cut += excerpt.text.len();
+            return start as u32;
         }
-        ByteOffsets(found)
-    }
-
-    fn byte(&self, units: u32) -> u32 {
-        let at = self.0.binary_search_by_key(&units, |&(units, _)| units);
-        at.map(|at| self.0[at].1).expect("excerpts start at characters of their text")
+        if excerpt.start < self.units {
+            (self.units, self.byte) = (0, 0);
+        }
+        let mut rest = self.text[self.byte..].chars();
+        while self.units < excerpt.start {
+            let next = rest.next().expect("excerpts start in their text");
+            self.units += next.len_utf16() as u32;
+        }
+        self.byte = self.text.len() - rest.as_str().len();
+        self.byte as u32
     }
 }
 
 /// Takes vectors off a record one by one.
 struct Vectors<'a> {
     source: &'a str,
-    dimensions: usize,
     rest: &'a [u8],
+    /// The one that was taken last.
+    components: Vec<i16>,
 }
 
 impl Vectors<'_> {
     fn next(&mut self) -> Result<UnitVector> {
-        let (vector, rest) =
-            self.rest.split_at_checked(self.dimensions * 2).ok_or_else(|| damaged(self.source))?;
+        let (vector, rest) = (self.rest)
+            .split_at_checked(self.components.len() * 2)
+            .ok_or_else(|| damaged(self.source))?;
         self.rest = rest;
-        let (components, _) = vector.as_chunks::<2>();
-        Ok(UnitVector::from_raw(
-            &components.iter().map(|bytes| i16::from_le_bytes(*bytes)).collect::<Vec<_>>(),
-        ))
+        rows::from_bytes(vector, &mut self.components);
+        Ok(UnitVector::from_raw(&self.components))
     }
 
     fn finish(self) -> Result<()> {

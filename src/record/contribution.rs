@@ -122,6 +122,19 @@ impl Contribution {
             .chain(self.relationships.iter().map(|mention| &mention.vector))
     }
 
+    /// One of [`Contribution::vectors`].
+    pub fn vector(&self, mut at: usize) -> Option<&UnitVector> {
+        if let Some(excerpt) = self.excerpts.get(at) {
+            return Some(&excerpt.vector);
+        }
+        at -= self.excerpts.len();
+        if let Some(mention) = self.entities.get(at) {
+            return Some(&mention.vector);
+        }
+        at -= self.entities.len();
+        self.relationships.get(at).map(|mention| &mention.vector)
+    }
+
     /// The places of [`Contribution::vectors`].
     pub fn vectors_mut(&mut self) -> impl Iterator<Item = &mut UnitVector> {
         (self.excerpts.iter_mut().map(|excerpt| &mut excerpt.vector))

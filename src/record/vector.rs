@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use smolrag_kernels::rows;
+
 use super::{Error, Result};
 
 /// A vector of length one (or zero, for a text that the model says nothing about), each component
@@ -54,6 +56,11 @@ impl UnitVector {
     /// How many components there are.
     pub fn dimensions(&self) -> usize {
         self.0.len()
+    }
+
+    /// The length, one but for rounding where it was made by this type.
+    pub fn length(&self) -> f64 {
+        (rows::squares_of_16(&self.0) as f64).sqrt() / f64::from(Self::ONE)
     }
 
     /// Whether the vector is similar to nothing.

@@ -29,8 +29,8 @@ mod vectors;
 pub use graph::Graph;
 pub(crate) use knowledge_base::Tokens;
 pub use knowledge_base::{
-    Applying, Change, Checked, Counts, DocumentRef, EntityRef, EntityView, ExcerptRef, Hit,
-    KindStatistics, KnowledgeBase, KnowledgeBaseOptions, PlaceRef, Query, RelationshipRef,
+    Applying, Change, Checked, Checking, Counts, DocumentRef, EntityRef, EntityView, ExcerptRef,
+    Hit, KindStatistics, KnowledgeBase, KnowledgeBaseOptions, PlaceRef, Query, RelationshipRef,
     RelationshipView, UNKNOWN,
 };
 pub use lexical::{Field, LexicalIndex, Statistics};

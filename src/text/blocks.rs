@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::markdown::{Event, PlainText, Tag, body_start, front_matter, read};
+use super::markdown::{Event, PlainText, Reading, Tag, body_start, front_matter};
 use super::utf16::utf16_length;
 
 /// The headings above a place, outermost first.
@@ -62,10 +62,35 @@ const LONGEST_LINE_APART: usize = 200;
 /// a thematic break. Headings count outside of lists and quotes only; a heading with nothing below
 /// it is a block itself.
 pub(super) fn outline(text: &str) -> Outline {
-    let mut reader = Reader::new(text);
-    reader.read_front_matter();
-    reader.read_markdown();
-    reader.outline
+    let mut outlining = Outlining::new(text);
+    while outlining.step() {}
+    outlining.finish()
+}
+
+/// [`outline`], a step at a time: a large text takes long.
+pub(super) struct Outlining<'t> {
+    markdown: Reading<'t>,
+    reader: Reader<'t>,
+}
+
+impl<'t> Outlining<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        let mut reader = Reader::new(text);
+        reader.read_front_matter();
+        Outlining { markdown: Reading::new(&text[reader.start..]), reader }
+    }
+
+    /// Reads on; whether there was something to read.
+    pub(super) fn step(&mut self) -> bool {
+        self.markdown.step(&mut |event, at| self.reader.read(event, at))
+    }
+
+    /// The outline, once there is no step more.
+    pub(super) fn finish(mut self) -> Outline {
+        self.reader.close(self.reader.text.len());
+        self.reader.place_bare_heading();
+        self.reader.outline
+    }
 }
 
 /// A heading that no block stands under yet.
@@ -91,6 +116,7 @@ struct Reader<'t> {
     depth: usize,
     /// The block that is being read: where it begins, how deep, and its code.
     open: Block,
+    within: Within,
     above: Vec<(u8, Rc<str>)>,
     bare: Option<BareHeading>,
     outline: Outline,
@@ -102,7 +128,17 @@ impl<'t> Reader<'t> {
         let open =
             Block { bytes: start..start, section: 0, headings: Rc::new([]), depth: 0, code: None };
         let outline = Outline { blocks: Vec::new(), headings: Vec::new() };
-        Reader { text, start, line: start, depth: 0, open, above: Vec::new(), bare: None, outline }
+        Reader {
+            text,
+            start,
+            line: start,
+            depth: 0,
+            open,
+            within: Within::Text,
+            above: Vec::new(),
+            bare: None,
+            outline,
+        }
     }
 
     /// The title heads everything; the other lines are a section of their own.
@@ -121,47 +157,41 @@ impl<'t> Reader<'t> {
         self.open_at(self.start);
     }
 
-    fn read_markdown(&mut self) {
-        let (text, start) = (self.text, self.start);
-        let mut within = Within::Text;
-        read(&text[start..], &mut |event, at| {
-            let at = start + at.start..start + at.end;
-            match (&mut within, event) {
-                (Within::Heading { words, at }, Event::End(Tag::Heading(level))) => {
-                    let (title, at) = (words.finish(), at.clone());
-                    within = Within::Text;
-                    self.read_heading(level, title, at);
-                }
-                (Within::Heading { words, .. }, event) => words.read(event),
-                (Within::Code { lines, at }, Event::End(Tag::CodeBlock { fenced })) => {
-                    let (lines, at) = (lines.take(), at.clone());
-                    within = Within::Text;
-                    self.read_code(fenced, lines, at);
-                }
-                (Within::Code { lines, .. }, _) => {
-                    let first = lines.as_ref().map_or(at.start, |lines| lines.start);
-                    *lines = Some(first..at.end);
-                }
-                (_, Event::Start(Tag::Heading(_))) if self.depth == 0 => {
-                    within = Within::Heading { words: PlainText::default(), at };
-                }
-                (_, Event::Start(Tag::CodeBlock { .. })) => {
-                    within = Within::Code { lines: None, at };
-                }
-                (_, Event::Start(tag)) if begins_block(tag) => {
-                    self.cut(at.start);
-                    self.depth += usize::from(contains_blocks(tag));
-                }
-                (_, Event::End(tag)) if contains_blocks(tag) => self.depth -= 1,
-                (_, Event::Rule) if self.depth == 0 => {
-                    self.cut(at.start);
-                    self.open_at(at.end);
-                }
-                _ => {}
+    fn read(&mut self, event: Event<'_>, at: Range<usize>) {
+        let at = self.start + at.start..self.start + at.end;
+        match (&mut self.within, event) {
+            (Within::Heading { words, at }, Event::End(Tag::Heading(level))) => {
+                let (title, at) = (words.finish(), at.clone());
+                self.within = Within::Text;
+                self.read_heading(level, title, at);
             }
-        });
-        self.close(self.text.len());
-        self.place_bare_heading();
+            (Within::Heading { words, .. }, event) => words.read(event),
+            (Within::Code { lines, at }, Event::End(Tag::CodeBlock { fenced })) => {
+                let (lines, at) = (lines.take(), at.clone());
+                self.within = Within::Text;
+                self.read_code(fenced, lines, at);
+            }
+            (Within::Code { lines, .. }, _) => {
+                let first = lines.as_ref().map_or(at.start, |lines| lines.start);
+                *lines = Some(first..at.end);
+            }
+            (_, Event::Start(Tag::Heading(_))) if self.depth == 0 => {
+                self.within = Within::Heading { words: PlainText::default(), at };
+            }
+            (_, Event::Start(Tag::CodeBlock { .. })) => {
+                self.within = Within::Code { lines: None, at };
+            }
+            (_, Event::Start(tag)) if begins_block(tag) => {
+                self.cut(at.start);
+                self.depth += usize::from(contains_blocks(tag));
+            }
+            (_, Event::End(tag)) if contains_blocks(tag) => self.depth -= 1,
+            (_, Event::Rule) if self.depth == 0 => {
+                self.cut(at.start);
+                self.open_at(at.end);
+            }
+            _ => {}
+        }
     }
 
     fn read_heading(&mut self, level: u8, title: String, at: Range<usize>) {

@@ -2,8 +2,9 @@
 
 use std::ops::{Range, RangeInclusive};
 use std::rc::Rc;
+use std::{mem, vec};
 
-use super::blocks::{Block, Headings, outline, trim};
+use super::blocks::{Block, Headings, Outline, Outlining, outline, trim};
 use super::markdown::{body_start, lines};
 use super::utf16::Utf16Index;
 use super::windows::{Whole, windows};
@@ -82,23 +83,62 @@ impl ExcerptOptions {
 /// # Errors
 /// [`Code::InvalidArgument`](crate::record::Code::InvalidArgument) if the options are out of range.
 pub fn split(text: &str, options: &ExcerptOptions) -> Result<Vec<Span>> {
-    options.check()?;
-    let units = index(text)?;
-    let outline = outline(text);
-    let whole = match options.strategy {
-        Strategy::Markdown => {
-            return Ok(Splitter { text, units, options: *options }.split(outline.blocks));
+    let mut splitting = Splitting::new(text, options)?;
+    while splitting.step() {}
+    Ok(splitting.finish())
+}
+
+/// [`split`], a step at a time: a large document takes long.
+pub struct Splitting<'t> {
+    splitter: Splitter<'t>,
+    stage: Stage<'t>,
+    pieces: Vec<Piece>,
+}
+
+enum Stage<'t> {
+    Outline(Box<Outlining<'t>>),
+    Blocks(vec::IntoIter<Block>),
+    Done(Vec<Span>),
+}
+
+impl<'t> Splitting<'t> {
+    /// Begins; see [`split`].
+    pub fn new(text: &'t str, options: &ExcerptOptions) -> Result<Self> {
+        options.check()?;
+        let splitter = Splitter { text, units: index(text)?, options: *options };
+        Ok(Splitting {
+            splitter,
+            stage: Stage::Outline(Outlining::new(text).into()),
+            pieces: Vec::new(),
+        })
+    }
+
+    /// Goes on; whether there was something to do.
+    pub fn step(&mut self) -> bool {
+        let (splitter, pieces) = (&self.splitter, &mut self.pieces);
+        match &mut self.stage {
+            Stage::Outline(outlining) => {
+                if !outlining.step() {
+                    let outline = mem::replace(&mut **outlining, Outlining::new("")).finish();
+                    self.stage = splitter.after(outline);
+                }
+            }
+            Stage::Blocks(blocks) => match blocks.next() {
+                Some(block) => pieces.extend(splitter.cut(block)),
+                None => self.stage = Stage::Done(splitter.spans(pieces)),
+            },
+            Stage::Done(_) => return false,
         }
-        Strategy::Words => Whole::Words,
-        Strategy::Characters => Whole::Clusters,
-    };
-    let all = body_start(text)..text.len();
-    let windows = windows(text, all, (options.size, options.overlap), whole);
-    let span = |bytes: Range<usize>| {
-        let headings = outline.headings_at(bytes.start);
-        Span::new(bytes, headings, None, &units)
-    };
-    Ok(windows.into_iter().map(span).collect())
+        true
+    }
+
+    /// The excerpts, once there is no step more.
+    pub fn finish(self) -> Vec<Span> {
+        match self.stage {
+            Stage::Done(spans) => spans,
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// Finds the excerpts that the user made of a document, in their order: each behind the beginning
@@ -174,10 +214,25 @@ struct Splitter<'t> {
     options: ExcerptOptions,
 }
 
-impl Splitter<'_> {
-    fn split(&self, blocks: Vec<Block>) -> Vec<Span> {
-        let pieces: Vec<Piece> = blocks.into_iter().flat_map(|block| self.cut(block)).collect();
-        let packs = self.pack(&pieces, self.options.size / PACKED);
+impl<'t> Splitter<'t> {
+    /// What is left to do when the outline is known.
+    fn after(&self, outline: Outline) -> Stage<'t> {
+        let whole = match self.options.strategy {
+            Strategy::Markdown => return Stage::Blocks(outline.blocks.into_iter()),
+            Strategy::Words => Whole::Words,
+            Strategy::Characters => Whole::Clusters,
+        };
+        let all = body_start(self.text)..self.text.len();
+        let windows = windows(self.text, all, (self.options.size, self.options.overlap), whole);
+        let span = |bytes: Range<usize>| {
+            let headings = outline.headings_at(bytes.start);
+            Span::new(bytes, headings, None, &self.units)
+        };
+        Stage::Done(windows.into_iter().map(span).collect())
+    }
+
+    fn spans(&self, pieces: &[Piece]) -> Vec<Span> {
+        let packs = self.pack(pieces, self.options.size / PACKED);
         let span = |pack: &[Piece]| {
             let Piece { headings, fence, .. } = &pack[0];
             Span::new(bytes_of(pack), headings.clone(), fence.clone(), &self.units)

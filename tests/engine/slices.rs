@@ -161,3 +161,53 @@ fn everybody_sees_whole_versions() {
     });
     assert!(sliced.get() > 100, "hardly anything was sliced");
 }
+
+/// A clock by which every look is due, and that counts how often the host had its turn.
+struct Eager {
+    inner: Rc<dyn Clock>,
+    passed: Cell<f64>,
+    turns: Cell<usize>,
+}
+
+impl Clock for Eager {
+    fn now(&self) -> f64 {
+        self.passed.set(self.passed.get() + 9.0);
+        self.passed.get()
+    }
+
+    fn sleep(&self, milliseconds: f64) -> LocalBoxFuture<'static, ()> {
+        self.inner.sleep(milliseconds)
+    }
+
+    fn yield_now(&self) -> LocalBoxFuture<'static, ()> {
+        self.turns.set(self.turns.get() + 1);
+        self.inner.yield_now()
+    }
+}
+
+/// How often the host has its turn while a document of so many sections is ingested.
+fn turns(sections: usize) -> usize {
+    let executor = Executor::seeded(7);
+    let clock =
+        Rc::new(Eager { inner: executor.clock(), passed: Cell::new(0.0), turns: Cell::new(0) });
+    let engine = open(&executor, clock.clone());
+    let text: String = (0..sections)
+        .map(|at| format!("# Section {at}\n\nThe **Part {at}** belongs to `Base {}`.\n\n", at % 7))
+        .collect();
+    let document =
+        DocumentInput { source: "a.md".into(), text: text.into(), metadata: Metadata::new() };
+    let before = clock.turns.get();
+    let ingest =
+        async move { engine.ingest(vec![document], Signal::default(), Rc::new(|_| {})).await };
+    assert!(block_on(&executor, ingest).unwrap().failed.is_empty());
+    clock.turns.get() - before
+}
+
+#[test]
+fn the_host_has_its_turn_in_proportion_to_a_document() {
+    let (small, large) = (turns(50), turns(400));
+    println!("{small} turns for 50 sections, {large} for 400");
+    // Its lines are read twice, its two entities and their relationship are checked, embedded,
+    // written, and applied: each by itself.
+    assert!(small > 50 * 30 && large > 7 * small, "{small} and {large} turns");
+}

@@ -58,11 +58,10 @@ impl KnowledgeBase {
     fn plan(&mut self, change: Change, moves: &mut Vec<Move>) {
         match change {
             Change::Put(checked) => {
-                let contribution = checked.into_inner();
-                self.take_out(&contribution.source, moves);
+                self.take_out(&checked.source, moves);
                 let slot = self.slots.insert(());
-                let document = Rc::new(Document::new(slot, contribution, &self.network.rules));
-                self.held += document.bytes();
+                let document = Rc::new(Document::new(slot, checked));
+                self.held += document.bytes;
                 self.documents.insert(document.contribution.source.clone(), document.clone());
                 moves.extend(items(&document).map(|(item, place)| Move::Come(item, place)));
             }
@@ -118,7 +117,7 @@ impl KnowledgeBase {
     fn take_out(&mut self, source: &str, moves: &mut Vec<Move>) {
         let Some(document) = self.documents.remove(source) else { return };
         self.slots.remove(document.slot);
-        self.held -= document.bytes();
+        self.held -= document.bytes;
         moves.extend(items(&document).map(|(item, place)| Move::Leave(item, place)));
     }
 

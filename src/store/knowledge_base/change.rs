@@ -1,8 +1,11 @@
-use std::{ops::Deref, rc::Rc};
+use std::{cmp::Ordering, ops::Deref, rc::Rc};
 
+use super::KnowledgeBaseOptions;
 use crate::{
+    order::OrderedSet,
     record::{
-        Contribution, Error, Metadata, MetadataValue, Position, Result, UnitVector, excerpt_id,
+        Contribution, EntityMention, Error, Excerpt, Metadata, MetadataValue, Position,
+        RelationshipMention, Result, UnitVector, excerpt_id,
     },
     store::MergeRules,
 };
@@ -21,20 +24,27 @@ pub enum Change {
 
 /// A contribution that the knowledge base can take.
 #[derive(Clone, Debug)]
-pub struct Checked(Rc<Contribution>);
+pub struct Checked {
+    contribution: Rc<Contribution>,
+    /// How many entities it describes, and pairs of them it relates, names of one form being one.
+    pub(super) entities: usize,
+    pub(super) relationships: usize,
+    /// An estimate of the bytes that it holds.
+    pub(super) bytes: usize,
+}
 
 impl Checked {
-    /// Refuses with `invalid-argument` what would break the knowledge base: ids that are not those of
-    /// their texts, vectors of other dimensions or lengths, mentions out of order or of no excerpt,
-    /// names that are empty, metadata that is no number.
-    pub fn new(contribution: Rc<Contribution>, dimensions: usize) -> Result<Self> {
-        Check { contribution: &contribution, dimensions }.all()?;
-        Ok(Checked(contribution))
+    /// Refuses with `invalid-argument` what would break a knowledge base with these options: ids that
+    /// are not those of their texts, vectors of other dimensions or lengths, mentions out of order or of
+    /// no excerpt, names that are empty, metadata that is no number.
+    pub fn new(contribution: Rc<Contribution>, options: KnowledgeBaseOptions) -> Result<Self> {
+        let mut checking = Checking::new(contribution, options);
+        while checking.step() {}
+        checking.finish()
     }
 
-    /// The contribution itself.
-    pub fn into_inner(self) -> Rc<Contribution> {
-        self.0
+    pub(super) fn into_inner(self) -> Rc<Contribution> {
+        self.contribution
     }
 }
 
@@ -42,68 +52,141 @@ impl Deref for Checked {
     type Target = Contribution;
 
     fn deref(&self) -> &Contribution {
-        &self.0
+        &self.contribution
     }
 }
 
-struct Check<'a> {
-    contribution: &'a Contribution,
+/// [`Checked::new`], a step at a time: a large document takes long.
+pub struct Checking {
+    checked: Checked,
     dimensions: usize,
+    rules: MergeRules,
+    entities: OrderedSet<String>,
+    related: OrderedSet<(String, String)>,
+    /// Of all items, one kind after the other.
+    next: usize,
+    found: Result<()>,
 }
 
-impl Check<'_> {
-    fn all(&self) -> Result<()> {
-        if self.contribution.source.is_empty() {
+impl Checking {
+    /// Begins; see [`Checked::new`].
+    pub fn new(contribution: Rc<Contribution>, options: KnowledgeBaseOptions) -> Self {
+        let KnowledgeBaseOptions { dimensions, resolve_entities } = options;
+        let checked = Checked { contribution, entities: 0, relationships: 0, bytes: 0 };
+        Checking {
+            checked,
+            dimensions,
+            rules: MergeRules::new(resolve_entities),
+            entities: OrderedSet::new(),
+            related: OrderedSet::new(),
+            next: 0,
+            found: Ok(()),
+        }
+    }
+
+    /// Checks one thing more; whether there was one, and nothing wrong so far.
+    pub fn step(&mut self) -> bool {
+        let next = self.next();
+        let more = next.as_ref().is_ok_and(|more| *more);
+        self.found = next.map(|_| ());
+        more
+    }
+
+    fn next(&mut self) -> Result<bool> {
+        let contribution = self.checked.contribution.clone();
+        let Contribution { excerpts, entities, relationships, .. } = &*contribution;
+        let mut at = self.next;
+        self.next += 1;
+        if at == 0 {
+            self.head()?;
+            return Ok(true);
+        }
+        at -= 1;
+        if let Some(excerpt) = excerpts.get(at) {
+            self.excerpt(excerpt)?;
+            return Ok(true);
+        }
+        at -= excerpts.len();
+        if let Some(mention) = entities.get(at) {
+            let before = at.checked_sub(1).map(|before| entities[before].at);
+            self.entity(mention, before)?;
+            return Ok(true);
+        }
+        at -= entities.len();
+        let Some(mention) = relationships.get(at) else { return Ok(false) };
+        let before = at.checked_sub(1).map(|before| relationships[before].at);
+        self.relationship(mention, before)?;
+        Ok(true)
+    }
+
+    /// What was checked, or what is wrong with it, once there is no step more.
+    pub fn finish(self) -> Result<Checked> {
+        self.found?;
+        let (entities, relationships) = (self.entities.len(), self.related.len());
+        Ok(Checked { entities, relationships, ..self.checked })
+    }
+
+    fn head(&mut self) -> Result<()> {
+        let Contribution { source, revision, metadata, keywords, .. } = &*self.checked.contribution;
+        if source.is_empty() {
             return Err(Error::invalid("a document needs a source, the name it is known by"));
         }
-        self.metadata(&self.contribution.metadata)?;
-        self.excerpts()?;
-        self.entities()?;
-        self.relationships()
+        self.metadata(metadata)?;
+        let keywords: usize = keywords.iter().map(|keyword| text(keyword) + 16).sum();
+        let own = size_of::<Contribution>() + text(source) + text(revision);
+        self.checked.bytes += own + 64 * Metadata::len(metadata) + keywords;
+        Ok(())
     }
 
-    fn excerpts(&self) -> Result<()> {
-        for excerpt in &self.contribution.excerpts {
-            self.ensure(
-                *excerpt.id == excerpt_id(&excerpt.text),
-                "an excerpt's id is not its own",
-            )?;
-            self.ensure(excerpt.start <= excerpt.end, "an excerpt ends before it starts")?;
-            self.vector(&excerpt.vector)?;
+    fn excerpt(&mut self, excerpt: &Excerpt) -> Result<()> {
+        self.ensure(*excerpt.id == excerpt_id(&excerpt.text), "an excerpt's id is not its own")?;
+        self.ensure(excerpt.start <= excerpt.end, "an excerpt ends before it starts")?;
+        self.vector(&excerpt.vector)?;
+        let headings: usize = excerpt.headings.iter().map(|heading| text(heading) + 16).sum();
+        let texts = text(&excerpt.id) + text(&excerpt.text) + text(&excerpt.summary);
+        self.checked.bytes += size_of::<Excerpt>() + texts + headings + vector(&excerpt.vector);
+        Ok(())
+    }
+
+    fn entity(&mut self, mention: &EntityMention, before: Option<Position>) -> Result<()> {
+        let EntityMention { at, name, category, description, vector: embedded } = mention;
+        self.position(*at, before)?;
+        self.name(name)?;
+        self.vector(embedded)?;
+        let texts = text(name) + text(category) + text(description);
+        self.checked.bytes += size_of::<EntityMention>() + texts + vector(embedded);
+        self.entities.insert(self.rules.own_key(name));
+        Ok(())
+    }
+
+    fn relationship(
+        &mut self,
+        mention: &RelationshipMention,
+        before: Option<Position>,
+    ) -> Result<()> {
+        let RelationshipMention { at, source, target, description, keywords, .. } = mention;
+        self.position(*at, before)?;
+        self.name(source)?;
+        self.name(target)?;
+        self.vector(&mention.vector)?;
+        let texts = text(source) + text(target) + text(description) + text(keywords);
+        self.checked.bytes += size_of::<RelationshipMention>() + texts + vector(&mention.vector);
+        let (source, target) = (self.rules.own_key(source), self.rules.own_key(target));
+        match source.cmp(&target) {
+            Ordering::Less => drop(self.related.insert((source, target))),
+            Ordering::Equal => {}
+            Ordering::Greater => drop(self.related.insert((target, source))),
         }
         Ok(())
     }
 
-    fn entities(&self) -> Result<()> {
-        let entities = &self.contribution.entities;
-        self.positions(entities.iter().map(|mention| mention.at))?;
-        for mention in entities {
-            self.name(&mention.name)?;
-            self.vector(&mention.vector)?;
-        }
-        Ok(())
-    }
-
-    fn relationships(&self) -> Result<()> {
-        let relationships = &self.contribution.relationships;
-        self.positions(relationships.iter().map(|mention| mention.at))?;
-        for mention in relationships {
-            self.name(&mention.source)?;
-            self.name(&mention.target)?;
-            self.vector(&mention.vector)?;
-        }
-        Ok(())
-    }
-
-    fn positions(&self, positions: impl Iterator<Item = Position> + Clone) -> Result<()> {
-        let excerpts = self.contribution.excerpts.len();
+    fn position(&self, at: Position, before: Option<Position>) -> Result<()> {
         self.ensure(
-            positions.clone().all(|at| (at.excerpt as usize) < excerpts),
+            (at.excerpt as usize) < self.checked.excerpts.len(),
             "a mention stands in an excerpt that is not there",
         )?;
-        let next = positions.clone().skip(1);
         self.ensure(
-            positions.zip(next).all(|(one, next)| one < next),
+            before.is_none_or(|before| before < at),
             "its mentions are not in ascending order of their positions",
         )
     }
@@ -118,8 +201,7 @@ impl Check<'_> {
             "a vector has another number of dimensions than the knowledge base",
         )?;
         // Rounding moves the length by half a unit a component at most, see `VectorIndex`.
-        let length = vector.raw().iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt();
-        let unit = (length / f64::from(UnitVector::ONE) - 1.0).abs() < 0.05;
+        let unit = (vector.length() - 1.0).abs() < 0.05;
         self.ensure(unit || vector.is_zero(), "a vector is not of unit length")
     }
 
@@ -132,9 +214,18 @@ impl Check<'_> {
         if holds {
             return Ok(());
         }
-        let source = &self.contribution.source;
+        let source = &self.checked.source;
         Err(Error::invalid(format!("the document \"{source}\" cannot be stored: {otherwise}")))
     }
+}
+
+/// With the two counts in front of what an `Rc` points to.
+fn text(text: &str) -> usize {
+    2 * size_of::<usize>() + text.len()
+}
+
+fn vector(vector: &UnitVector) -> usize {
+    2 * size_of::<usize>() + 2 * vector.dimensions()
 }
 
 fn is_finite(value: &MetadataValue) -> bool {
@@ -148,7 +239,10 @@ fn is_finite(value: &MetadataValue) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Code, EntityMention, Excerpt, RelationshipMention, Weight};
+    use crate::record::{Code, Weight};
+
+    const OPTIONS: KnowledgeBaseOptions =
+        KnowledgeBaseOptions { dimensions: 2, resolve_entities: true };
 
     fn sound() -> Contribution {
         let vector = UnitVector::from_f32(&[0.6, 0.8]).unwrap();
@@ -192,13 +286,13 @@ mod tests {
     fn refused(break_it: impl FnOnce(&mut Contribution)) {
         let mut contribution = sound();
         break_it(&mut contribution);
-        let error = Checked::new(Rc::new(contribution), 2).unwrap_err();
+        let error = Checked::new(Rc::new(contribution), OPTIONS).unwrap_err();
         assert_eq!(error.code, Code::InvalidArgument);
     }
 
     #[test]
     fn takes_what_is_sound() {
-        Checked::new(Rc::new(sound()), 2).unwrap();
+        Checked::new(Rc::new(sound()), OPTIONS).unwrap();
     }
 
     #[test]

@@ -2,12 +2,10 @@
 
 use std::{cell::Cell, cmp::Ordering, rc::Rc};
 
+use super::Checked;
 use crate::{
-    order::OrderedSet,
-    record::{
-        Contribution, EntityMention, Excerpt, Filter, Metadata, RelationshipMention, UnitVector,
-    },
-    store::{MergeRules, mentions::Mention},
+    record::{Contribution, EntityMention, Excerpt, Filter, RelationshipMention, UnitVector},
+    store::mentions::Mention,
 };
 
 pub(super) struct Document {
@@ -21,6 +19,8 @@ pub(super) struct Document {
     /// How many entities it describes, and pairs of them it relates, names of one form being one.
     pub(super) entities: usize,
     pub(super) relationships: usize,
+    /// An estimate of the bytes held.
+    pub(super) bytes: usize,
 }
 
 /// An item of a document, as the index in its list. Ordered by source, then as in the document: the
@@ -238,27 +238,20 @@ impl Admitted {
 }
 
 impl Document {
-    pub(super) fn new(slot: usize, contribution: Rc<Contribution>, rules: &MergeRules) -> Self {
-        let entities: OrderedSet<String> =
-            contribution.entities.iter().map(|mention| rules.own_key(&mention.name)).collect();
-        let related: OrderedSet<(String, String)> = contribution
-            .relationships
-            .iter()
-            .map(|mention| (rules.own_key(&mention.source), rules.own_key(&mention.target)))
-            .filter(|(source, target)| source != target)
-            .map(
-                |(source, target)| {
-                    if source < target { (source, target) } else { (target, source) }
-                },
-            )
-            .collect();
+    pub(super) fn new(slot: usize, checked: Checked) -> Self {
+        let Checked { entities, relationships, bytes, .. } = checked;
+        let contribution = checked.into_inner();
+        let excerpts: Box<[Cell<u32>]> =
+            contribution.excerpts.iter().map(|_| Cell::new(0)).collect();
+        let slots = size_of_val(&*excerpts);
         Document {
             slot,
             source: contribution.source.clone(),
-            excerpts: contribution.excerpts.iter().map(|_| Cell::new(0)).collect(),
+            excerpts,
             contribution,
-            entities: entities.len(),
-            relationships: related.len(),
+            entities,
+            relationships,
+            bytes: size_of::<Document>() + slots + bytes,
         }
     }
 
@@ -266,66 +259,4 @@ impl Document {
     pub(super) fn excerpt_slot(&self, index: usize) -> u32 {
         self.excerpts[index].get()
     }
-
-    /// An estimate of the bytes held.
-    pub(super) fn bytes(&self) -> usize {
-        let Contribution {
-            source,
-            revision,
-            metadata,
-            excerpts,
-            entities,
-            relationships,
-            keywords,
-            ..
-        } = &*self.contribution;
-        let excerpts: usize = excerpts
-            .iter()
-            .map(|e| {
-                size_of::<Excerpt>()
-                    + text(&e.id)
-                    + text(&e.text)
-                    + text(&e.summary)
-                    + e.headings.iter().map(|heading| text(heading) + 16).sum::<usize>()
-                    + vector(&e.vector)
-            })
-            .sum();
-        let entities: usize = entities
-            .iter()
-            .map(|m| {
-                size_of::<EntityMention>()
-                    + text(&m.name)
-                    + text(&m.category)
-                    + text(&m.description)
-                    + vector(&m.vector)
-            })
-            .sum();
-        let relationships: usize = relationships
-            .iter()
-            .map(|m| {
-                size_of::<RelationshipMention>()
-                    + text(&m.source)
-                    + text(&m.target)
-                    + text(&m.description)
-                    + text(&m.keywords)
-                    + vector(&m.vector)
-            })
-            .sum();
-        let keywords: usize = keywords.iter().map(|keyword| text(keyword) + 16).sum();
-        let own = size_of::<Document>()
-            + size_of_val(&*self.excerpts)
-            + size_of::<Contribution>()
-            + text(source)
-            + text(revision);
-        own + 64 * Metadata::len(metadata) + excerpts + entities + relationships + keywords
-    }
-}
-
-/// With the two counts in front of what an `Rc` points to.
-fn text(text: &str) -> usize {
-    2 * size_of::<usize>() + text.len()
-}
-
-fn vector(vector: &UnitVector) -> usize {
-    2 * size_of::<usize>() + 2 * vector.dimensions()
 }

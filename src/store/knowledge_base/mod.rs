@@ -18,7 +18,7 @@ use slab::Slab;
 pub(crate) use self::network::Tokens;
 pub use self::{
     apply::Applying,
-    change::{Change, Checked},
+    change::{Change, Checked, Checking},
     indices::Query,
     search::KindStatistics,
     view::{
@@ -95,6 +95,14 @@ impl KnowledgeBase {
         }
     }
 
+    /// What it was made with.
+    pub fn options(&self) -> KnowledgeBaseOptions {
+        KnowledgeBaseOptions {
+            dimensions: self.dimensions,
+            resolve_entities: self.rules().resolves(),
+        }
+    }
+
     /// Components of every vector.
     pub fn dimensions(&self) -> usize {
         self.dimensions
@@ -107,7 +115,7 @@ impl KnowledgeBase {
 
     /// Prepares a document to be put in, or says why it cannot be. Changes nothing.
     pub fn check(&self, contribution: Rc<Contribution>) -> Result<Change> {
-        Ok(Change::Put(Checked::new(contribution, self.dimensions)?))
+        Ok(Change::Put(Checked::new(contribution, self.options())?))
     }
 
     /// Makes a change, whole. It cannot fail, and costs in proportion to the document that comes or

@@ -8,10 +8,11 @@ mod mark;
 mod oracle;
 mod structure;
 
-use std::ops::Range;
+use std::{mem, ops::Range, vec};
 
 pub(super) use event::{Event, Tag};
-use structure::{Step, What, structure};
+use inline::Definitions;
+use structure::{Step, Structure, What};
 
 /// What a [`Mark`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,11 +46,49 @@ pub struct Mark {
 /// Takes time in proportion to the text, whatever it holds. Front matter is not looked for:
 /// [`front_matter`] reads it.
 pub(super) fn read(markdown: &str, tell: &mut dyn FnMut(Event<'_>, Range<usize>)) {
-    let structure = structure(markdown);
-    let mut begins_item = false;
-    for Step { what, at } in structure.steps {
-        let begun = begins_item;
-        begins_item = match &what {
+    let mut reading = Reading::new(markdown);
+    while reading.step(tell) {}
+}
+
+/// [`read`], a step at a time: a large text takes long.
+pub(super) struct Reading<'t> {
+    markdown: &'t str,
+    stage: Stage<'t>,
+    begins_item: bool,
+}
+
+enum Stage<'t> {
+    /// Which blocks there are.
+    Blocks(structure::Reader<'t>),
+    /// What is in them, once all references are known.
+    Inside(vec::IntoIter<Step>, Definitions),
+}
+
+impl<'t> Reading<'t> {
+    pub(super) fn new(markdown: &'t str) -> Self {
+        let stage = Stage::Blocks(structure::Reader::new(markdown));
+        Reading { markdown, stage, begins_item: false }
+    }
+
+    /// Reads on; whether there was something to read.
+    pub(super) fn step(&mut self, tell: &mut dyn FnMut(Event<'_>, Range<usize>)) -> bool {
+        let markdown = self.markdown;
+        let (Step { what, at }, definitions) = match &mut self.stage {
+            Stage::Blocks(reader) => {
+                if !reader.step() {
+                    let empty = structure::Reader::new("");
+                    let Structure { steps, definitions } = mem::replace(reader, empty).finish();
+                    self.stage = Stage::Inside(steps.into_iter(), definitions);
+                }
+                return true;
+            }
+            Stage::Inside(steps, definitions) => match steps.next() {
+                Some(step) => (step, &*definitions),
+                None => return false,
+            },
+        };
+        let begun = self.begins_item;
+        self.begins_item = match &what {
             What::Start(Tag::Item) => true,
             What::Start(Tag::Paragraph) => begun,
             _ => false,
@@ -60,10 +99,9 @@ pub(super) fn read(markdown: &str, tell: &mut dyn FnMut(Event<'_>, Range<usize>)
             What::Rule => tell(Event::Rule, at),
             What::Verbatim => tell(Event::Text(&markdown[at.clone()]), at),
             What::Html => tell(Event::Html(&markdown[at.clone()]), at),
-            What::Inline(lines) => {
-                inline::inline(markdown, &lines, &structure.definitions, begun, tell);
-            }
+            What::Inline(lines) => inline::inline(markdown, &lines, definitions, begun, tell),
         }
+        true
     }
 }
 
@@ -227,22 +265,46 @@ fn content_start(text: &str) -> usize {
 
 /// The title of a document: that of its front matter, else its first heading.
 pub fn title(text: &str) -> Option<String> {
-    if let Some(title) = front_matter(text).and_then(|front| front.title) {
-        return Some(title.to_owned());
+    let mut titling = Titling::new(text);
+    while titling.step() {}
+    titling.finish()
+}
+
+/// [`title`], a step at a time: a large text takes long.
+pub struct Titling<'t> {
+    reading: Reading<'t>,
+    heading: Option<PlainText>,
+    found: Option<String>,
+}
+
+impl<'t> Titling<'t> {
+    /// Begins.
+    pub fn new(text: &'t str) -> Self {
+        let found = front_matter(text).and_then(|front| front.title).map(str::to_owned);
+        let reading = Reading::new(&text[content_start(text)..]);
+        Titling { reading, heading: None, found }
     }
-    let mut found = None;
-    let mut heading: Option<PlainText> = None;
-    read(&text[content_start(text)..], &mut |event, _| match (event, &mut heading) {
-        _ if found.is_some() => {}
-        (Event::Start(Tag::Heading(_)), _) => heading = Some(PlainText::default()),
-        (Event::End(Tag::Heading(_)), Some(open)) => {
-            found = Some(open.finish()).filter(|title| !title.is_empty());
-            heading = None;
-        }
-        (event, Some(open)) => open.read(event),
-        _ => {}
-    });
-    found
+
+    /// Reads on; whether it had to.
+    pub fn step(&mut self) -> bool {
+        let Titling { reading, heading, found } = self;
+        found.is_none()
+            && reading.step(&mut |event, _| match (event, &mut *heading) {
+                _ if found.is_some() => {}
+                (Event::Start(Tag::Heading(_)), _) => *heading = Some(PlainText::default()),
+                (Event::End(Tag::Heading(_)), Some(open)) => {
+                    *found = Some(open.finish()).filter(|title| !title.is_empty());
+                    *heading = None;
+                }
+                (event, Some(open)) => open.read(event),
+                _ => {}
+            })
+    }
+
+    /// The title, once there is no step more.
+    pub fn finish(self) -> Option<String> {
+        self.found
+    }
 }
 
 /// A markdown text for reading: no markup, no front matter, blocks apart by a blank line, list

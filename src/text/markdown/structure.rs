@@ -96,26 +96,6 @@ enum Leaf {
     },
 }
 
-/// Reads the blocks of a document.
-pub(super) fn structure(text: &str) -> Structure {
-    let mut reader = Reader {
-        text,
-        steps: Vec::new(),
-        open: Vec::new(),
-        leaf: Leaf::None,
-        definitions: Definitions::default(),
-        blank: None,
-        end: 0,
-    };
-    while reader.end < text.len() {
-        let end = reader.end + line_length(&text[reader.end..]);
-        reader.line(reader.end..end);
-        reader.end = end;
-    }
-    reader.close_to(0);
-    Structure { steps: reader.steps, definitions: reader.definitions }
-}
-
 /// The length of the first line with its break, be that of Unix, Windows or the first Macs.
 fn line_length(text: &str) -> usize {
     match text.find(['\n', '\r']) {
@@ -125,7 +105,8 @@ fn line_length(text: &str) -> usize {
     }
 }
 
-struct Reader<'t> {
+/// Reads the blocks of a document, a line at a time.
+pub(super) struct Reader<'t> {
     text: &'t str,
     steps: Vec<Step>,
     open: Vec<Container>,
@@ -138,6 +119,35 @@ struct Reader<'t> {
 }
 
 impl<'t> Reader<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Reader {
+            text,
+            steps: Vec::new(),
+            open: Vec::new(),
+            leaf: Leaf::None,
+            definitions: Definitions::default(),
+            blank: None,
+            end: 0,
+        }
+    }
+
+    /// Reads a line more; whether there was one.
+    pub(super) fn step(&mut self) -> bool {
+        if self.end == self.text.len() {
+            return false;
+        }
+        let end = self.end + line_length(&self.text[self.end..]);
+        self.line(self.end..end);
+        self.end = end;
+        true
+    }
+
+    /// What was read, once there is no line more.
+    pub(super) fn finish(mut self) -> Structure {
+        self.close_to(0);
+        Structure { steps: self.steps, definitions: self.definitions }
+    }
+
     fn line(&mut self, range: Range<usize>) {
         let mut line = Line::new(self.text, range.clone());
         let matched = self.continued(&mut line);
