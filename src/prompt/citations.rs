@@ -270,6 +270,7 @@ mod tests {
 
     proptest! {
         #[test]
+        #[cfg_attr(miri, ignore = "Miri takes minutes to make texts of a pattern")]
         fn how_an_answer_is_cut_into_parts_changes_nothing(
             pieces in prop::collection::vec(r"(\[|\]|【|】|[0-4]|`{1,3}| |, |a|界|\n|†){0,4}", 0..12)
         ) {

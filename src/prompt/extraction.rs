@@ -482,6 +482,7 @@ mod tests {
 
     proptest! {
         #[test]
+        #[cfg_attr(miri, ignore = "Miri takes minutes to make texts of a pattern")]
         fn what_comes_out_keeps_its_promises(
             answer in r#"(\("entity"|"relationship"|content_keywords|<\|>|\+\|\+|<\|COMPLETE\|>|\{"entities": \[|\{"name": "|"|[()\[\]{}:,a-cé界\n]| |8/0|NaN){0,40}"#
         ) {
@@ -500,6 +501,7 @@ mod tests {
         }
 
         #[test]
+        #[cfg_attr(miri, ignore = "Miri takes minutes to make texts of a pattern")]
         fn never_panics(answer in any::<String>()) {
             parse_extraction(&answer);
         }

@@ -280,6 +280,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri has a stack of its own")]
     fn deep_nesting_does_not_exhaust_the_stack() {
         assert!(!values(&"[".repeat(100_000)).is_empty());
         assert!(!values(&"{\"a\":".repeat(100_000)).is_empty());
@@ -287,6 +288,7 @@ mod tests {
 
     proptest! {
         #[test]
+        #[cfg_attr(miri, ignore = "Miri takes minutes to make texts of a pattern")]
         fn never_panics(text in r#"[\[\]{}:,"'“”\\/*unrtl0-9a.e\n é-]{0,80}"#) {
             values(&text);
         }

@@ -44,6 +44,7 @@ mod tests {
 
     proptest! {
         #[test]
+        #[cfg_attr(miri, ignore = "Miri takes minutes to make texts of a pattern")]
         fn is_what_the_standard_library_reads(
             text in r"[+-]?([0-9]{1,15}|[0-9]{1,9}\.[0-9]{0,6}|\.[0-9]{1,15})([eE][+-]?[0-7])?",
         ) {
@@ -51,6 +52,7 @@ mod tests {
         }
 
         #[test]
+        #[cfg_attr(miri, ignore = "Miri takes minutes to make texts of a pattern")]
         fn long_notations_are_near(number in any::<f32>().prop_filter("finite", |n| n.is_finite())) {
             let number = f64::from(number);
             for text in [format!("{number}"), format!("{number:e}")] {

@@ -580,6 +580,7 @@ mod tests {
 
     proptest! {
         #[test]
+        #[cfg_attr(miri, ignore = "Miri takes minutes to make texts of a pattern")]
         fn history_leaves_no_trace(
             steps in vec((0u32..8, "[ab ]{0,4}", "[a-d ]{0,8}", any::<bool>()), 0..40),
             query in "[a-e ]{0,8}",
