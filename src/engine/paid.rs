@@ -45,19 +45,36 @@ pub(super) struct Paid(Option<Rc<Notes>>);
 
 struct Notes {
     source: Rc<str>,
-    /// Keys and records, not written yet.
-    noted: RefCell<Vec<(String, Vec<u8>)>>,
+    /// Not written yet. They become records only then: most never do.
+    noted: RefCell<Vec<(Key, Answer)>>,
     /// The keys of those in the storage.
     kept: RefCell<Vec<String>>,
     /// Whether some are being written.
     writing: Cell<bool>,
 }
 
+/// What a model answered.
+enum Answer {
+    Text(String),
+    Vector(Vec<f32>),
+}
+
 impl Notes {
-    fn note(&self, key: Key, kind: u8, answer: &[u8]) {
+    fn note(&self, key: Key, answer: Answer) {
+        self.noted.borrow_mut().push((key, answer));
+    }
+
+    /// Key and record of an answer.
+    fn row(&self, key: Key, answer: Answer) -> (String, Vec<u8>) {
         let hex: String = key.bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        let record = encode_bytes(&[&[kind], &key.bytes()[..], answer].concat());
-        self.noted.borrow_mut().push((document_key(&self.source) + &hex, record));
+        let (kind, answer) = match answer {
+            Answer::Text(text) => (COMPLETION, text.into_bytes()),
+            Answer::Vector(vector) => {
+                (EMBEDDING, vector.iter().flat_map(|x| x.to_le_bytes()).collect())
+            }
+        };
+        let record = encode_bytes(&[&[kind], &key.bytes()[..], &answer].concat());
+        (document_key(&self.source) + &hex, record)
     }
 }
 
@@ -103,7 +120,7 @@ impl LanguageModel for Noting<dyn LanguageModel> {
         let (answer, notes) = (self.model.complete(request), self.notes.clone());
         Box::pin(async move {
             let answer = answer.await?;
-            notes.note(key, COMPLETION, answer.text.as_bytes());
+            notes.note(key, Answer::Text(answer.text.clone()));
             Ok(answer)
         })
     }
@@ -133,8 +150,7 @@ impl EmbeddingModel for Noting<dyn EmbeddingModel> {
             // What is out of form is refused by whoever asked.
             if vectors.len() == keys.len() && vectors.iter().all(|v| v.len() == dimensions) {
                 for (key, vector) in keys.into_iter().zip(vectors) {
-                    let bytes: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
-                    notes.note(key, EMBEDDING, &bytes);
+                    notes.note(key, Answer::Vector(vector.clone()));
                 }
             }
             Ok(answer)
@@ -235,7 +251,8 @@ impl Engine {
 
     /// Writes what is noted. Where that fails it is paid for again, which is all that is lost.
     async fn keep(&self, notes: &Notes) {
-        let noted = notes.noted.take();
+        let noted = notes.noted.take().into_iter();
+        let noted: Vec<_> = noted.map(|(key, answer)| notes.row(key, answer)).collect();
         if noted.is_empty() {
             return;
         }

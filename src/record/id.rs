@@ -7,7 +7,8 @@ fn md5_hex<T: AsRef<[u8]>>(parts: &[T]) -> String {
     for part in parts {
         digest.update(part);
     }
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    let nibbles = digest.finalize().into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    nibbles.filter_map(|nibble| char::from_digit(nibble.into(), 16)).collect()
 }
 
 /// `excerpt_id_` + md5 of the excerpt's text.

@@ -125,7 +125,8 @@ pub fn normalise(word: &str) -> String {
     word.chars().map(fold_width).flat_map(char::to_lowercase).collect()
 }
 
-/// Splits at `_`, `.`, `:` and where a small letter or a digit meets a capital.
+/// Splits at `_`, `.`, `:` and where a small letter or a digit meets a capital. What is not split has no
+/// parts.
 fn identifier_parts(word: &str) -> Vec<Range<usize>> {
     let mut parts = Vec::new();
     let mut from = 0;
@@ -141,7 +142,7 @@ fn identifier_parts(word: &str) -> Vec<Range<usize>> {
         }
         previous = Some(c);
     }
-    if from < word.len() {
+    if from > 0 && from < word.len() {
         parts.push(from..word.len());
     }
     parts

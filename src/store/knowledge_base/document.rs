@@ -16,6 +16,10 @@ pub(super) struct Document {
     pub(super) contribution: Rc<Contribution>,
     /// The slot of each of its excerpts, which is found by its id only once.
     excerpts: Box<[Cell<u32>]>,
+    /// The excerpt that each entity is described in, and each relationship: as the contribution says,
+    /// side by side, because a search looks for thousands of them.
+    entity_excerpts: Box<[u32]>,
+    relationship_excerpts: Box<[u32]>,
     /// How many entities it describes, and pairs of them it relates, names of one form being one.
     pub(super) entities: usize,
     pub(super) relationships: usize,
@@ -243,16 +247,34 @@ impl Document {
         let contribution = checked.into_inner();
         let excerpts: Box<[Cell<u32>]> =
             contribution.excerpts.iter().map(|_| Cell::new(0)).collect();
-        let slots = size_of_val(&*excerpts);
+        let entity_excerpts: Box<[u32]> =
+            contribution.entities.iter().map(|mention| mention.at.excerpt).collect();
+        let relationship_excerpts: Box<[u32]> =
+            contribution.relationships.iter().map(|mention| mention.at.excerpt).collect();
+        let slots = size_of_val(&*excerpts)
+            + size_of_val(&*entity_excerpts)
+            + size_of_val(&*relationship_excerpts);
         Document {
             slot,
             source: contribution.source.clone(),
             excerpts,
+            entity_excerpts,
+            relationship_excerpts,
             contribution,
             entities,
             relationships,
             bytes: size_of::<Document>() + slots + bytes,
         }
+    }
+
+    /// The index of the excerpt that describes an entity, by the index of the description.
+    pub(super) fn entity_excerpt(&self, index: u32) -> usize {
+        self.entity_excerpts[index as usize] as usize
+    }
+
+    /// The index of the excerpt that describes a relationship, by the index of the description.
+    pub(super) fn relationship_excerpt(&self, index: u32) -> usize {
+        self.relationship_excerpts[index as usize] as usize
     }
 
     /// The slot of an excerpt by its index.

@@ -181,12 +181,12 @@ impl<'a> EntityRef<'a> {
         let entity = self.network.graph.weight(self.node);
         let described = entity.mentions.iter().map(|mention| PlaceRef {
             document: &mention.0.document,
-            index: mention.mention().at.excerpt as usize,
+            index: mention.0.document.entity_excerpt(mention.0.index),
         });
         let named = (!self.is_described()).then(|| entity.ends.iter()).into_iter().flatten();
         described.chain(named.map(|end| PlaceRef {
             document: &end.place.document,
-            index: end.mention().at.excerpt as usize,
+            index: end.place.document.relationship_excerpt(end.place.index),
         }))
     }
 
@@ -381,7 +381,7 @@ impl<'a> RelationshipRef<'a> {
     pub fn places(self) -> impl Iterator<Item = PlaceRef<'a>> {
         self.network.graph.edge_weight(self.edge).mentions.iter().map(|mention| PlaceRef {
             document: &mention.place.document,
-            index: mention.mention().at.excerpt as usize,
+            index: mention.place.document.relationship_excerpt(mention.place.index),
         })
     }
 
