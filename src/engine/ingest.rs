@@ -18,7 +18,7 @@ use crate::{
     record::{
         Contribution, EntityMention, Error, Excerpt, Metadata, MetadataValue, Position,
         RelationshipMention, Result, UnitVector, Weight, codec::encode_metadata, excerpt_id,
-        revision,
+        heading_path, revision,
     },
     store::KnowledgeBase,
     text::{ExcerptOptions, Span, Splitting, Titling, locate},
@@ -453,7 +453,7 @@ fn add_excerpt(contribution: &mut Contribution, text: &str, span: &Span, read: E
 /// What is embedded, in the order of [`Contribution::vectors`].
 pub(super) async fn embedded_texts(contribution: &Contribution, pacer: &Pacer) -> Vec<String> {
     let excerpts = contribution.excerpts.iter().map(|excerpt| {
-        let path = excerpt.headings.join(" > ");
+        let path = heading_path(&excerpt.headings);
         let summary = if *excerpt.summary == *path { "" } else { &*excerpt.summary };
         [&*path, summary, &*excerpt.text].join("\n").trim().to_owned()
     });

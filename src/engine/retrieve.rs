@@ -18,7 +18,7 @@ use crate::{
         RerankRequest, Reranker,
     },
     prompt::render_context,
-    record::{Error, Filter, Result},
+    record::{Error, Filter, Result, heading_path},
     store::KnowledgeBase,
 };
 
@@ -261,7 +261,7 @@ impl Engine {
             return Ok(());
         }
         let text = |excerpt: &FoundExcerpt| {
-            [&*excerpt.headings.join(" > "), &*excerpt.text].join("\n").trim().to_owned()
+            [&*heading_path(&excerpt.headings), &*excerpt.text].join("\n").trim().to_owned()
         };
         let request = RerankRequest {
             query: question.to_owned(),
@@ -319,7 +319,7 @@ async fn fitting(counter: &Counter, max_tokens: usize, items: Vec<Vec<Rc<str>>>)
 
 impl FoundExcerpt {
     fn shown(&self) -> Vec<Rc<str>> {
-        let headings = self.headings.join(" > ").into();
+        let headings = heading_path(&self.headings).into();
         vec![headings, self.source.clone(), self.text.clone()]
     }
 }

@@ -1,7 +1,7 @@
 //! A passage with what a model must know of its place in the document.
 
 use super::fence::fenced;
-use crate::{port::DocumentText, text::estimate_tokens};
+use crate::{port::DocumentText, record::heading_path, text::estimate_tokens};
 
 /// A document of at most so many tokens is shown whole beside each of its passages.
 const WHOLE: usize = 1500;
@@ -35,7 +35,7 @@ fn outline(document: &DocumentText) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut left = OUTLINE;
     for excerpt in &document.excerpts {
-        let line = excerpt.headings.join(" > ");
+        let line = heading_path(&excerpt.headings);
         if line.is_empty() || lines.last() == Some(&line) {
             continue;
         }
@@ -79,7 +79,7 @@ impl Passage<'_> {
 
     /// The headings above the passage, outermost first; empty if there are none.
     pub(super) fn heading_path(&self) -> String {
-        self.document.excerpts[self.index].headings.join(" > ")
+        heading_path(&self.document.excerpts[self.index].headings)
     }
 
     /// The whole document if it is short, else its outline and what stands around the passage, so

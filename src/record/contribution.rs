@@ -142,3 +142,8 @@ impl Contribution {
             .chain(self.relationships.iter_mut().map(|mention| &mut mention.vector))
     }
 }
+
+/// Headings in one line, the outermost first.
+pub fn heading_path(headings: &[Rc<str>]) -> String {
+    headings.join(" > ")
+}

@@ -10,7 +10,7 @@ mod metadata;
 mod vector;
 
 pub use contribution::{
-    Contribution, EntityMention, Excerpt, Position, RelationshipMention, Weight,
+    Contribution, EntityMention, Excerpt, Position, RelationshipMention, Weight, heading_path,
 };
 pub use error::{Code, Details, Error, Result};
 pub use id::{document_id, entity_id, excerpt_id, relationship_id, revision};

@@ -25,7 +25,7 @@ use crate::{
         AnswerPart, AnswerRequest, DocumentText, ExcerptReading, Keywords, Pacer, Progress,
         ReadEntity, ReadRelationship, Reader, Reading, Role, Turn,
     },
-    record::Result,
+    record::{Result, heading_path},
 };
 
 /// Changes whenever what is read changes, so that documents are read anew.
@@ -73,7 +73,7 @@ async fn read(text: &DocumentText, progress: &Progress, pacer: &Pacer) -> Readin
     let likelihoods = pairs(&prose, pacer).await;
     let read_excerpt = |index: usize| {
         let headings = &text.excerpts[index].headings;
-        let path = headings.join(" > ");
+        let path = heading_path(headings);
         let theme = headings.last().map(ToString::to_string).unwrap_or_default();
         let surest = surest(&prose[index], &likelihoods);
         ExcerptReading {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     order::{sort, sort_by_key},
-    record::Excerpt,
+    record::{Excerpt, heading_path},
     store::{Admit, Field, Match, mentions::Mentions},
 };
 
@@ -113,7 +113,7 @@ impl Excerpts {
         let mut fields: Vec<Field<'_>> =
             excerpt.headings.iter().map(|heading| Field::new(heading)).collect();
         // Where no model wrote a summary, the headings stand in for it.
-        if *excerpt.summary != *excerpt.headings.join(" > ") {
+        if *excerpt.summary != *heading_path(&excerpt.headings) {
             fields.push(Field::new(&excerpt.summary));
         }
         fields.push(Field::new(&excerpt.text));
