@@ -104,8 +104,8 @@ for (const host of ["node", "chromium"].filter((host) => chosen(values.hosts, ho
     if (page && set.file === minilm) writeFileSync(join(work, "minilm.f32"), readFileSync(minilm));
     const [rows, before] = [[], load()];
     const all = set.texts ? textPeers : vectorPeers;
-    for (const [peer, { most = Infinity, browser = true }] of Object.entries(all)) {
-      if (!chosen(values.peers, peer) || (page && !browser) || (set.count ?? 0) > most || !chosen(set.only?.join(), peer)) continue;
+    for (const [peer, { most = Infinity, browser = true, node = true }] of Object.entries(all)) {
+      if (!chosen(values.peers, peer) || !(page ? browser : node) || (set.count ?? 0) > most || !chosen(set.only?.join(), peer)) continue;
       const row = await run(set.texts ? { peer, texts: corpus(set.texts), queries: questions } : { peer, set });
       rows.push({ ...row, ...(row.failed && { failed: row.failed.slice(0, 70) }) });
     }

@@ -142,7 +142,7 @@ async function pglite() {
       for (let from = 0; from < all.length; from += 500) {
         const part = all.slice(from, from + 500);
         await db.query(
-          "INSERT INTO items SELECT * FROM unnest($1::text[], $2::vector[])",
+          "INSERT INTO items SELECT id, embedding::vector FROM unnest($1::text[], $2::text[]) AS part (id, embedding)",
           [ids.slice(from, from + 500), part.map((vector) => `[${vector.join(",")}]`)],
         );
       }
@@ -151,14 +151,14 @@ async function pglite() {
   };
 }
 
-/** `most`: vectors past which it is left out, for its build takes minutes. `browser: false`: for Node alone. */
+/** `most`: vectors past which it is left out, for its build takes minutes. `browser: false`: for Node alone; `node: false`: for browsers. */
 export const peers = {
   "JS loop": { make: loop, most: Infinity },
   smolrag: { make: smolrag, most: Infinity },
   "client-vector-search": { make: clientVectorSearch, most: 100_000 },
   orama: { make: orama, most: 100_000 },
   "voy-search": { make: voy, most: 10_000 },
-  "hnswlib-wasm": { make: hnswlib, most: 10_000 },
+  "hnswlib-wasm": { make: hnswlib, most: 10_000, node: false },
   edgevec: { make: edgevec, most: 10_000 },
   usearch: { make: usearch, most: 100_000, browser: false },
   "PGlite + pgvector": { make: pglite, most: 10_000, browser: false },
