@@ -1,13 +1,23 @@
 //! What queueing costs: one call that finds nobody else, and each of ten thousand in flight.
 
-use std::{hint::black_box, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    hint::black_box,
+    mem,
+    rc::Rc,
+    task::Poll,
+    time::{Duration, Instant},
+};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use futures::{FutureExt, executor::LocalPool, task::LocalSpawnExt};
+use futures::{FutureExt, StreamExt, executor::LocalPool, task::LocalSpawnExt};
 use smolrag::engine::{Queue, QueueLimits, Signal};
 
 const CALLS: usize = 10_000;
 const SOURCES: usize = 50;
+/// Reads that run at once.
+const READERS: usize = 64;
 
 fn queue() -> Queue {
     Queue::new(QueueLimits { queue: CALLS, ..QueueLimits::default() })
@@ -74,5 +84,67 @@ fn in_flight(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, alone, in_flight);
+/// What queueing adds to each of some queries that come at once during an ingest: from when it may
+/// run, because it has come and a place is free, until it runs. Queries wait for something else three
+/// times, as for models, and compute nothing.
+fn during_an_ingest(c: &mut Criterion) {
+    let sources = sources();
+    let mut group = c.benchmark_group("added to one of these queries at once, during an ingest");
+    for count in [10, 50, 100, 200] {
+        group.bench_function(count.to_string(), |b| {
+            b.iter_custom(|rounds| {
+                let added: Duration = (0..rounds).map(|_| added(count, &sources)).sum();
+                added / count as u32
+            })
+        });
+    }
+    group.finish();
+}
+
+/// The sum over all queries.
+fn added(count: usize, sources: &[Rc<str>]) -> Duration {
+    let (queue, mut pool) = (queue(), LocalPool::new());
+    let ingest = queue.write(sources.iter().cloned(), &Signal::default()).unwrap();
+    let ingest = ingest.for_each_concurrent(None, async |unit| {
+        let unit = unit.unwrap();
+        elsewhere().await;
+        let commit = unit.commit_turn().await.unwrap();
+        elsewhere().await;
+        drop(commit);
+    });
+    pool.spawner().spawn_local(ingest).unwrap();
+    // Places come free in the order in which those who wait get them.
+    let freed = Rc::new(RefCell::new(VecDeque::from(vec![Instant::now(); READERS])));
+    let sum = Rc::new(Cell::new(Duration::ZERO));
+    for _ in 0..count {
+        let (queue, freed, sum) = (queue.clone(), freed.clone(), sum.clone());
+        let query = async move {
+            let came = Instant::now();
+            let reading = queue.read(&Signal::default()).unwrap().await.unwrap();
+            let runs = Instant::now();
+            let free = freed.borrow_mut().pop_front().expect("a place was free");
+            sum.set(sum.get() + (runs - came.max(free)));
+            for _ in 0..3 {
+                elsewhere().await;
+            }
+            freed.borrow_mut().push_back(Instant::now());
+            drop(reading);
+        };
+        pool.spawner().spawn_local(query).unwrap();
+    }
+    pool.run();
+    sum.get()
+}
+
+/// Lets everybody else go on first.
+async fn elsewhere() {
+    let mut waited = false;
+    futures::future::poll_fn(|context| {
+        context.waker().wake_by_ref();
+        if mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+criterion_group!(benches, alone, in_flight, during_an_ingest);
 criterion_main!(benches);
