@@ -36,7 +36,7 @@ bench-calls: package ## measure concurrent calls in Chromium, on the page and in
 	tools/setup test
 	$(env) node benches/calls.mjs
 
-bench-open: package ## measure opening 1,000 and 10,000 documents in Chromium against reading their bytes
+bench-open: package ## measure opening 1,000 and 10,000 documents, in Chromium and in Node, against reading their bytes
 	tools/setup test
 	$(env) node benches/open.mjs
 

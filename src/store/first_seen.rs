@@ -48,10 +48,18 @@ impl<K: Ord + Clone> FirstSeen<K> {
                 id
             }
         };
-        self.unrank(id);
+        // Where documents come in their order, the first occurrence stays the first.
+        let first = self.first(id).filter(|first| **first < key).cloned();
+        match &first {
+            Some(first) => self.count(id, first.clone(), false),
+            None => self.unrank(id),
+        }
         self.occurrences.insert((id, Some(key)));
         self.texts[id].count += 1;
-        self.rank(id);
+        match first {
+            Some(first) => self.count(id, first, true),
+            None => self.rank(id),
+        }
     }
 
     /// Takes away an occurrence that was inserted with this key and text.
@@ -97,7 +105,7 @@ impl<K: Ord + Clone> FirstSeen<K> {
 
     fn rank(&mut self, id: usize) {
         if let Some(first) = self.first(id).cloned() {
-            self.by_count.insert((Reverse(self.texts[id].count), first.clone()));
+            self.count(id, first.clone(), true);
             self.by_first.insert(first, id);
         }
     }
@@ -105,7 +113,16 @@ impl<K: Ord + Clone> FirstSeen<K> {
     fn unrank(&mut self, id: usize) {
         if let Some(first) = self.first(id).cloned() {
             self.by_first.remove(&first);
-            self.by_count.remove(&(Reverse(self.texts[id].count), first));
+            self.count(id, first, false);
+        }
+    }
+
+    /// Puts a text among those that are ranked by how often they occur, or takes it out.
+    fn count(&mut self, id: usize, first: K, ranked: bool) {
+        let rank = (Reverse(self.texts[id].count), first);
+        match ranked {
+            true => drop(self.by_count.insert(rank)),
+            false => drop(self.by_count.remove(&rank)),
         }
     }
 }
