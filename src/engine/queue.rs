@@ -35,7 +35,7 @@ pub struct QueueLimits {
 
 impl Default for QueueLimits {
     fn default() -> Self {
-        QueueLimits { queue: 1024, readers: 64, writers: 4 }
+        QueueLimits { queue: 1024, readers: 256, writers: 4 }
     }
 }
 
