@@ -431,6 +431,7 @@ mod tests {
     /// Each would take time that grows with the square of its length if something in it were
     /// looked through again and again: hours at this length.
     #[test]
+    #[cfg_attr(miri, ignore = "megabytes take Miri hours")]
     fn any_text_takes_time_in_proportion() {
         let parts = [
             "[",

@@ -158,6 +158,7 @@ fn first_difference(text: &str) -> Option<String> {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hundreds of kilobytes take Miri long")]
 fn the_projects_own_documents_are_read_alike() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
