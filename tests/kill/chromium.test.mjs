@@ -13,23 +13,13 @@ import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 
 import { chromium as executable } from "../../tools/browser.mjs";
+import { dice } from "../contract/dice.mjs";
 import { flags } from "../support/browser.mjs";
 import { serve } from "../../tools/serve.mjs";
 
 const folder = (path) => fileURLToPath(new URL(path, import.meta.url));
 const kills = Number(process.env.KILLS ?? 12);
 const seed = Number(process.env.SEED ?? Date.now() % 1e6);
-
-/** SplitMix32. */
-function randomness(state) {
-  return (below) => {
-    state = (state + 0x9e3779b9) >>> 0;
-    let z = state;
-    z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
-    z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
-    return ((z ^ (z >>> 15)) >>> 0) % below;
-  };
-}
 
 let files;
 let server;
@@ -57,11 +47,11 @@ after(async () => {
   await files?.close();
 });
 
-/** A browser of our own making, so that its process is known. */
+/** A browser of our own making, so that its process is known; its children are in a group with it. */
 async function start(profile) {
   const child = spawn(executable(), [
     "--headless=new", "--remote-debugging-port=0", `--user-data-dir=${profile}`, ...flags, "about:blank",
-  ], { stdio: "ignore" });
+  ], { stdio: "ignore", detached: true });
   const ended = once(child, "exit");
   for (let waited = 0; ; waited += 20) {
     try {
@@ -114,7 +104,7 @@ const ways = {
 for (const [what, kill] of Object.entries(ways)) {
   test(`${what}, ${kills} times (seed ${seed})`, { timeout: 60_000 + kills * 15_000 }, async () => {
     const profile = mkdtempSync(join(tmpdir(), "smolrag-kill-"));
-    const random = randomness(seed);
+    const random = dice(seed);
     const documents = {};
     let number = 0;
     let [done, between, inFlight] = [0, 0, 0];
@@ -158,7 +148,8 @@ for (const [what, kill] of Object.entries(ways)) {
       console.log(JSON.stringify({ what, kills, done, between, inFlight }));
       if (done === 0) throw new Error(`no call resolved in ${kills} rounds`);
     } finally {
-      session.child.kill("SIGKILL");
+      // Its children too: one that outlives it still writes to the profile that is removed here.
+      process.kill(-session.child.pid, "SIGKILL");
       await session.ended;
       rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
     }
