@@ -137,7 +137,7 @@ impl Engine {
             let epoch = self.0.ports.storage.epoch().await?;
             let knowledge = KnowledgeBase::new(KnowledgeBaseOptions {
                 dimensions: model.dimensions,
-                resolve_entities: resolve,
+                ..self.knowledge_options()
             });
             let mut view = View { knowledge, stored: Stored::default(), epoch };
             let meta = self.0.ports.storage.read(META, None, PAGE).await?;
