@@ -31,22 +31,35 @@ pub fn stem(word: &str) -> String {
 /// The words of a text by the Unicode rules (UAX 29), with their byte offsets. Text without spaces
 /// comes as runs of its script.
 pub fn words(text: &str) -> Vec<(usize, &str)> {
-    let mut words: Vec<(usize, &str)> = Vec::new();
-    for (start, segment) in text.split_word_bound_indices() {
+    let mut words = Vec::new();
+    let mut start = 0;
+    // No word goes past the end of its line, and a line of ASCII takes a fraction of another's time.
+    for line in text.split_inclusive('\n') {
+        if line.is_ascii() {
+            words.extend(line.unicode_word_indices().map(|(at, word)| (start + at, word)));
+        } else {
+            add_words(start, line, &mut words);
+        }
+        start += line.len();
+    }
+    words
+}
+
+fn add_words<'a>(start: usize, line: &'a str, words: &mut Vec<(usize, &'a str)>) {
+    for (at, segment) in line.split_word_bound_indices() {
         if !segment.contains(|c: char| c.is_alphanumeric() || is_unspaced(c)) {
             continue;
         }
         match words.last_mut() {
             // UAX 29 gives such scripts character by character; join what touches.
             Some((from, last))
-                if *from + last.len() == start && unspaced(last) && unspaced(segment) =>
+                if *from + last.len() == start + at && unspaced(last) && unspaced(segment) =>
             {
-                *last = &text[*from..start + segment.len()];
+                *last = &line[*from - start..at + segment.len()];
             }
-            _ => words.push((start, segment)),
+            _ => words.push((start + at, segment)),
         }
     }
-    words
 }
 
 fn unspaced(segment: &str) -> bool {
@@ -187,7 +200,20 @@ mod tests {
         assert_eq!(texts("ＲＡＧ"), texts("rag"));
     }
 
+    /// The words of a text that is taken whole.
+    fn plain_words(text: &str) -> Vec<(usize, &str)> {
+        let mut words = vec![];
+        add_words(0, text, &mut words);
+        words
+    }
+
     proptest! {
+        #[test]
+        #[cfg_attr(miri, ignore = "Miri takes minutes to make texts of a pattern")]
+        fn lines_make_no_difference(text in "([a-cA-Z0-9_.,:;'\" \r\n-]|\\PC|[é字ภกา]){0,60}") {
+            prop_assert_eq!(words(&text), plain_words(&text));
+        }
+
         #[test]
         #[cfg_attr(miri, ignore = "Miri takes minutes to make texts of a pattern")]
         fn a_term_stands_where_it_says(text in ".{0,80}") {
