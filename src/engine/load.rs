@@ -6,6 +6,7 @@
 
 use std::rc::Rc;
 
+use futures::future::{OptionFuture, join};
 use serde::Serialize;
 
 use super::{
@@ -24,6 +25,12 @@ use crate::{
 
 /// Rows of one read.
 pub(super) const PAGE: usize = 64;
+/// Documents of the first read of an opening, which shows how large they are,
+const FIRST_PAGE: usize = 16;
+/// and of the later ones: so many bytes, as far as can be told,
+const PAGE_BYTES: usize = 2 << 20;
+/// but at most so many documents.
+const LARGEST_PAGE: usize = 512;
 /// Commits that are followed in one step.
 const FOLLOWED: usize = 16;
 
@@ -190,24 +197,32 @@ impl Engine {
     async fn read_documents(&self, view: &mut View, opening: &Opening) -> Result<()> {
         let (storage, table) = (&self.0.ports.storage, view.stored.documents());
         let total = self.total(view.epoch).await?;
-        let (mut done, mut after) = (0, None);
+        let (mut done, mut bytes, mut limit) = (0, 0, FIRST_PAGE);
+        let mut rows = storage.read(table, None, limit).await?;
         loop {
-            let rows = storage.read(table, after.take(), PAGE).await?;
-            for (key, record) in &rows {
-                self.0.pacer.pause().await;
-                let options = view.knowledge.options();
-                let source = source_of(key);
-                let change = document_change(&mut view.stored, options, source, Some(record));
-                // The indices follow once, and not for each document that mentions the same things.
-                let applying = view.knowledge.begin_one_of_many(change);
-                self.make(&mut view.knowledge, applying).await;
-            }
+            bytes += rows.iter().map(|(_, record)| record.len()).sum::<usize>();
             done += rows.len();
+            // While these are taken in, the storage gets the next ones ready.
+            let last = rows.last().filter(|_| rows.len() == limit).map(|(key, _)| key.clone());
+            limit = (PAGE_BYTES * done / bytes.max(1)).clamp(1, LARGEST_PAGE);
+            let next = OptionFuture::from(last.map(|key| storage.read(table, Some(key), limit)));
+            let (next, ()) = join(next, self.take_in(view, rows)).await;
             opening(OpenProgress { done, total: total.max(done) });
-            match rows.into_iter().nth(PAGE - 1) {
-                Some((key, _)) => after = Some(key),
+            match next {
+                Some(next) => rows = next?,
                 None => return Ok(()),
             }
+        }
+    }
+
+    async fn take_in(&self, view: &mut View, rows: Vec<Row>) {
+        for (key, record) in rows {
+            self.0.pacer.pause().await;
+            let options = view.knowledge.options();
+            let change = document_change(&mut view.stored, options, source_of(&key), Some(&record));
+            // The indices follow once, and not for each document that mentions the same things.
+            let applying = view.knowledge.begin_one_of_many(change);
+            self.make(&mut view.knowledge, applying).await;
         }
     }
 

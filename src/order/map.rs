@@ -190,10 +190,12 @@ fn place(
     length: &dyn Fn(usize) -> usize,
     compare: &dyn Fn(usize, usize) -> Ordering,
 ) -> Place {
-    let block = partition(blocks, &|block| compare(block, length(block) - 1).is_lt());
-    if block == blocks {
-        return Place { block, index: 0, found: false };
-    }
+    let is_before = |block: usize| compare(block, length(block) - 1).is_lt();
+    // What comes in order is asked once.
+    let Some(last) = blocks.checked_sub(1).filter(|&last| !is_before(last)) else {
+        return Place { block: blocks, index: 0, found: false };
+    };
+    let block = partition(last, &is_before);
     let index = partition(length(block), &|index| compare(block, index).is_lt());
     Place { block, index, found: compare(block, index).is_eq() }
 }

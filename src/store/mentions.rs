@@ -10,8 +10,13 @@ use crate::{
 
 /// One mention of a thing. Mentions are ordered as a reader of all documents meets them.
 pub(super) trait Mention: Ord + Clone {
+    /// What tells it from the other mentions of the thing, in their order.
+    type Key: Ord + Clone;
+
     /// How many texts it has.
     const COLUMNS: usize;
+
+    fn key(&self) -> &Self::Key;
 
     /// One of its texts; an empty one counts as none.
     fn column(&self, column: usize) -> &Rc<str>;
@@ -28,7 +33,7 @@ pub(super) trait Mention: Ord + Clone {
 /// Most things are mentioned once or twice, so a few mentions are a plain list that is gone through
 /// anew each time, and weigh nothing; many are kept added up, so that the thing which every document
 /// mentions takes one more at the cost of a change of an [`OrderedSet`].
-pub(super) enum Mentions<M> {
+pub(super) enum Mentions<M: Mention> {
     Few(Vec<M>),
     Many(Box<Sum<M>>),
 }
@@ -36,9 +41,9 @@ pub(super) enum Mentions<M> {
 /// How many are few.
 const FEW: usize = 8;
 
-pub(super) struct Sum<M> {
+pub(super) struct Sum<M: Mention> {
     all: OrderedSet<M>,
-    columns: Vec<FirstSeen<M>>,
+    columns: Vec<FirstSeen<M::Key>>,
     vector: Vec<i64>,
     weight: u64,
 }
@@ -48,22 +53,35 @@ impl<M: Mention> Mentions<M> {
         Mentions::Few(vec![])
     }
 
-    /// Adds a mention that is not there yet.
+    /// Adds a mention that is not there yet. Once all that comes at a time has come,
+    /// [`Mentions::settle`] must follow.
     pub(super) fn insert(&mut self, mention: M) {
         match self {
-            Mentions::Few(list) if list.len() < FEW => {
-                let place = list.partition_point(|other| *other < mention);
-                // Most lists stay at one: do not reserve four.
-                list.reserve_exact(1);
+            Mentions::Few(list) => {
+                // Documents mostly come in their order.
+                let is_last = list.last().is_none_or(|last| *last < mention);
+                let place = match is_last {
+                    true => list.len(),
+                    false => list.partition_point(|other| *other < mention),
+                };
+                if list.len() < FEW {
+                    // Most lists stay at one: do not reserve four.
+                    list.reserve_exact(1);
+                }
                 list.insert(place, mention);
             }
-            Mentions::Few(list) => {
-                let mut sum = Box::new(Sum::new());
-                std::mem::take(list).into_iter().for_each(|mention| sum.insert(mention));
-                sum.insert(mention);
-                *self = Mentions::Many(sum);
-            }
             Mentions::Many(sum) => sum.insert(mention),
+        }
+    }
+
+    /// Adds up what has become many: all that came since the last time at once, which takes a fraction
+    /// of what taking in one after the other does.
+    pub(super) fn settle(&mut self) {
+        match self {
+            Mentions::Few(list) if list.len() > FEW => {
+                *self = Mentions::Many(Box::new(Sum::of(std::mem::take(list))));
+            }
+            Mentions::Few(_) | Mentions::Many(_) => {}
         }
     }
 
@@ -213,16 +231,30 @@ impl<Few: Iterator, Many: Iterator<Item = Few::Item>> Iterator for Iter<Few, Man
 }
 
 impl<M: Mention> Sum<M> {
-    fn new() -> Self {
-        let columns = (0..M::COLUMNS).map(|_| FirstSeen::new()).collect();
-        Sum { all: OrderedSet::new(), columns, vector: vec![], weight: 0 }
+    /// Of mentions in order.
+    fn of(mentions: Vec<M>) -> Self {
+        let mut vector = vec![];
+        for mention in mentions.iter().filter_map(M::vector) {
+            vector.resize(mention.dimensions(), 0);
+            add(&mut vector, mention, 1);
+        }
+        let column = |column| {
+            let texts = mentions.iter().map(|mention| (mention.key(), mention.column(column)));
+            FirstSeen::of(texts.filter(|(_, text)| says(text)))
+        };
+        Sum {
+            columns: (0..M::COLUMNS).map(column).collect(),
+            weight: mentions.iter().map(M::weight).sum(),
+            vector,
+            all: mentions.into_iter().collect(),
+        }
     }
 
     fn insert(&mut self, mention: M) {
         for (at, column) in self.columns.iter_mut().enumerate() {
             let text = mention.column(at);
             if says(text) {
-                column.insert(mention.clone(), text);
+                column.insert(mention.key().clone(), text);
             }
         }
         self.weight += mention.weight();
@@ -239,7 +271,7 @@ impl<M: Mention> Sum<M> {
         for (at, column) in self.columns.iter_mut().enumerate() {
             let text = mention.column(at);
             if says(text) {
-                column.remove(mention.clone(), text);
+                column.remove(mention.key().clone(), text);
             }
         }
         self.weight -= mention.weight();
@@ -250,7 +282,7 @@ impl<M: Mention> Sum<M> {
 }
 
 fn says(text: &str) -> bool {
-    !text.trim().is_empty()
+    text.starts_with(|c: char| c.is_ascii_graphic()) || !text.chars().all(char::is_whitespace)
 }
 
 fn add(sum: &mut [i64], vector: &UnitVector, times: i64) {
@@ -296,7 +328,13 @@ mod tests {
     impl Eq for Note {}
 
     impl Mention for Note {
+        type Key = u8;
+
         const COLUMNS: usize = 1;
+
+        fn key(&self) -> &u8 {
+            &self.key
+        }
 
         fn column(&self, _: usize) -> &Rc<str> {
             &self.text
@@ -318,10 +356,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn many_add_up_as_few_do(steps in vec((0u8..30, "[a-c ]", -2i8..3), 0..100)) {
+        fn many_add_up_as_few_do(steps in vec((0u8..30, "[a-c ]", -2i8..3, any::<bool>()), 0..100)) {
             let mut mentions = Mentions::new();
             let mut plain = BTreeMap::new();
-            for (key, text, x) in steps {
+            for (key, text, x, settles) in steps {
                 let vector = UnitVector::from_f32(&[f32::from(x), 1.0]).unwrap();
                 let note = Note { key, text: text.into(), vector };
                 if plain.remove(&key).is_some() {
@@ -330,6 +368,10 @@ mod tests {
                     mentions.insert(note.clone());
                     plain.insert(key, note);
                 }
+                if !settles {
+                    continue;
+                }
+                mentions.settle();
                 let listed = listed(&plain);
                 prop_assert_eq!(matches!(mentions, Mentions::Many(_)), plain.len() > FEW);
                 prop_assert_eq!(mentions.iter().collect::<Vec<_>>(), listed.iter().collect::<Vec<_>>());

@@ -6,6 +6,9 @@ use super::{
 };
 use crate::{record::Contribution, store::MergeRules};
 
+/// Moves of one step: one takes no longer than asking whether the host is due its turn.
+const MOVES: usize = 16;
+
 /// A change that is being made, a step at a time: see [`KnowledgeBase::begin`].
 pub struct Applying {
     moves: vec::IntoIter<Move>,
@@ -73,8 +76,8 @@ impl KnowledgeBase {
     /// Carries a change on; whether there is more to do. What one step costs depends neither on the
     /// size of the document nor on that of the knowledge base, merge rules excepted.
     pub fn step(&mut self, change: &mut Applying) -> bool {
-        if let Some(next) = change.moves.next() {
-            self.make(next);
+        if !change.moves.as_slice().is_empty() {
+            change.moves.by_ref().take(MOVES).for_each(|next| self.make(next));
             return true;
         }
         if !change.settles {
@@ -83,8 +86,7 @@ impl KnowledgeBase {
         // Only now, so that what leaves with a document's old version and comes with the new one is
         // neither forgotten nor made again.
         if !mem::replace(&mut change.refreshing, true) {
-            self.excerpts.gather_touched();
-            self.network.gather_touched();
+            self.keywords.settle();
         }
         self.excerpts.refresh_next() || self.network.refresh_next()
     }
@@ -94,17 +96,11 @@ impl KnowledgeBase {
             Move::Come(Item::Excerpt, place) => self.excerpts.add(ExcerptPlace(place)),
             Move::Come(Item::Entity, place) => self.network.add_entity(place),
             Move::Come(Item::Relationship, place) => self.network.add_relationship(place),
-            Move::Come(Item::Keyword, place) => {
-                let keyword = keyword(&place).clone();
-                self.keywords.insert(KeywordPlace(place), &keyword);
-            }
+            Move::Come(Item::Keyword, place) => self.keywords.insert(KeywordPlace(place)),
             Move::Leave(Item::Excerpt, place) => self.excerpts.remove(&ExcerptPlace(place)),
             Move::Leave(Item::Entity, place) => self.network.remove_entity(place),
             Move::Leave(Item::Relationship, place) => self.network.remove_relationship(place),
-            Move::Leave(Item::Keyword, place) => {
-                let keyword = keyword(&place).clone();
-                self.keywords.remove(KeywordPlace(place), &keyword);
-            }
+            Move::Leave(Item::Keyword, place) => self.keywords.remove(&KeywordPlace(place)),
             Move::Rules(rules) => {
                 let old = mem::replace(&mut self.network.rules, rules);
                 for key in self.network.rules.renamed(&old) {
@@ -157,8 +153,4 @@ fn items(document: &Rc<Document>) -> impl Iterator<Item = (Item, Place)> {
     counts.into_iter().flat_map(move |(item, count)| {
         (0..count as u32).map(move |index| (item, Place { document: document.clone(), index }))
     })
-}
-
-fn keyword(place: &Place) -> &Rc<str> {
-    &place.contribution().keywords[place.index as usize]
 }

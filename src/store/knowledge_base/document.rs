@@ -85,7 +85,13 @@ impl ExcerptPlace {
 }
 
 impl Mention for ExcerptPlace {
+    type Key = Place;
+
     const COLUMNS: usize = 0;
+
+    fn key(&self) -> &Place {
+        &self.0
+    }
 
     fn column(&self, _: usize) -> &Rc<str> {
         unreachable!("an excerpt's places are counted, its texts are those of the first")
@@ -115,7 +121,13 @@ impl EntityPlace {
 }
 
 impl Mention for EntityPlace {
+    type Key = Place;
+
     const COLUMNS: usize = 3;
+
+    fn key(&self) -> &Place {
+        &self.0
+    }
 
     fn column(&self, column: usize) -> &Rc<str> {
         let mention = self.mention();
@@ -154,7 +166,13 @@ impl RelationshipPlace {
 }
 
 impl Mention for RelationshipPlace {
+    type Key = Place;
+
     const COLUMNS: usize = 4;
+
+    fn key(&self) -> &Place {
+        &self.place
+    }
 
     fn column(&self, column: usize) -> &Rc<str> {
         let mention = self.mention();
@@ -177,7 +195,8 @@ impl Mention for RelationshipPlace {
     }
 }
 
-/// One end of one description of a relationship: it names an entity without describing it.
+/// One end of one description of a relationship: it names an entity without describing it. No
+/// description has two ends in one entity.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct EndPlace {
     pub(super) place: Place,
@@ -193,7 +212,13 @@ impl EndPlace {
 }
 
 impl Mention for EndPlace {
+    type Key = Place;
+
     const COLUMNS: usize = 1;
+
+    fn key(&self) -> &Place {
+        &self.place
+    }
 
     fn column(&self, _: usize) -> &Rc<str> {
         if self.target { &self.mention().target } else { &self.mention().source }
@@ -211,6 +236,32 @@ impl Mention for EndPlace {
 /// One keyword of a document's content.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct KeywordPlace(pub(super) Place);
+
+impl KeywordPlace {
+    pub(super) const KEYWORD: usize = 0;
+}
+
+impl Mention for KeywordPlace {
+    type Key = Place;
+
+    const COLUMNS: usize = 1;
+
+    fn key(&self) -> &Place {
+        &self.0
+    }
+
+    fn column(&self, _: usize) -> &Rc<str> {
+        &self.0.contribution().keywords[self.0.index()]
+    }
+
+    fn vector(&self) -> Option<&UnitVector> {
+        None
+    }
+
+    fn weight(&self) -> u64 {
+        0
+    }
+}
 
 /// The documents that a query may use, decided once a query.
 pub(super) struct Admitted(Option<Vec<bool>>);

@@ -1,4 +1,4 @@
-use std::{cmp::Ordering, rc::Rc};
+use std::{cmp::Ordering, mem, rc::Rc};
 
 use hashbrown::HashMap;
 use slab::Slab;
@@ -8,7 +8,7 @@ use super::{
     indices::{Indices, Query},
 };
 use crate::{
-    order::{sort, sort_by_key},
+    order::sort_by_key,
     record::{Excerpt, heading_path},
     store::{Admit, Field, Match, mentions::Mentions},
 };
@@ -22,7 +22,7 @@ pub(super) struct Excerpts {
     entries: Slab<Entry>,
     slots: HashMap<Rc<str>, u32>,
     pub(super) indices: Indices,
-    /// Slots whose places changed since the last refresh.
+    /// Slots whose places changed since the last refresh, each once.
     touched: Vec<u32>,
     /// What the entries hold on the heap, as of their last refresh.
     held: usize,
@@ -35,6 +35,7 @@ pub(super) struct Entry {
     pub(super) places: Mentions<ExcerptPlace>,
     /// The home that the indices were filled from.
     indexed: Option<ExcerptPlace>,
+    touched: bool,
     /// Its part of [`Excerpts::held`].
     held: usize,
 }
@@ -60,6 +61,7 @@ impl Excerpts {
                     beginning: beginning(id),
                     places: Mentions::new(),
                     indexed: None,
+                    touched: false,
                     held: 0,
                 };
                 let slot = self.entries.insert(entry) as u32;
@@ -69,26 +71,28 @@ impl Excerpts {
         };
         place.stands_in(slot);
         self.entries[slot as usize].places.insert(place);
-        self.touched.push(slot);
+        self.touch(slot);
     }
 
     pub(super) fn remove(&mut self, place: &ExcerptPlace) {
         if let Some(&slot) = self.slots.get(&place.excerpt().id) {
             self.entries[slot as usize].places.remove(place);
-            self.touched.push(slot);
+            self.touch(slot);
         }
     }
 
-    /// What was added and removed is complete, for now: [`Excerpts::refresh_next`] may follow.
-    pub(super) fn gather_touched(&mut self) {
-        sort(&mut self.touched);
-        self.touched.dedup();
+    fn touch(&mut self, slot: u32) {
+        if !mem::replace(&mut self.entries[slot as usize].touched, true) {
+            self.touched.push(slot);
+        }
     }
 
     /// Lets the indices follow what was touched, one excerpt; whether there was one.
     pub(super) fn refresh_next(&mut self) -> bool {
         let Some(slot) = self.touched.pop() else { return false };
         let entry = &mut self.entries[slot as usize];
+        entry.touched = false;
+        entry.places.settle();
         self.held -= entry.held;
         entry.held = entry.places.bytes();
         self.held += entry.held;

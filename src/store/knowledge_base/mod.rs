@@ -31,7 +31,7 @@ use self::{
     excerpts::Excerpts,
     network::Network,
 };
-use super::{MergeRules, first_seen::FirstSeen};
+use super::{MergeRules, mentions::Mentions};
 use crate::{
     order::OrderedMap,
     record::{Contribution, Result},
@@ -75,7 +75,7 @@ pub struct KnowledgeBase {
     slots: Slab<()>,
     excerpts: Excerpts,
     network: Network,
-    keywords: FirstSeen<KeywordPlace>,
+    keywords: Mentions<KeywordPlace>,
     /// What the documents hold.
     held: usize,
 }
@@ -90,7 +90,7 @@ impl KnowledgeBase {
             slots: Slab::new(),
             excerpts: Excerpts::new(dimensions),
             network: Network::new(dimensions, MergeRules::new(resolve_entities)),
-            keywords: FirstSeen::new(),
+            keywords: Mentions::new(),
             held: 0,
         }
     }

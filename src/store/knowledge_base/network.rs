@@ -7,7 +7,6 @@ use super::{
     indices::{Indices, Query},
 };
 use crate::{
-    order::sort,
     record::UnitVector,
     store::{Admit, Field, Graph, LexicalIndex, Match, MergeRules, mentions::Mentions},
 };
@@ -29,12 +28,12 @@ pub(super) struct Network {
     pub(super) entities: Indices,
     /// By the index of the edge.
     pub(super) relationships: Indices,
+    /// What changed since the last refresh, each once.
     touched: Touched,
     /// What nodes and edges hold on the heap, as of their last refresh.
     held: usize,
 }
 
-/// What changed since the last refresh.
 #[derive(Default)]
 struct Touched {
     nodes: Vec<NodeIndex>,
@@ -46,6 +45,7 @@ pub(super) struct Entity {
     /// The ends of relationship mentions that name it.
     pub(super) ends: Mentions<EndPlace>,
     pub(super) indexed: Indexed,
+    touched: bool,
     /// Its part of [`Network::held`].
     held: u32,
 }
@@ -55,6 +55,7 @@ pub(super) struct Relationship {
     pub(super) indexed: Indexed,
     /// The sum over its mentions, in thousandths.
     pub(super) weight: u64,
+    touched: bool,
     /// Its part of [`Network::held`].
     held: u32,
 }
@@ -148,7 +149,7 @@ impl Network {
         let place = EntityPlace(place);
         let node = self.node_or_insert(&self.rules.key(&place.mention().name));
         self.graph.weight_mut(node).mentions.insert(place);
-        self.touched.nodes.push(node);
+        self.touch_node(node);
     }
 
     pub(super) fn remove_entity(&mut self, place: Place) {
@@ -156,7 +157,7 @@ impl Network {
         let key = self.rules.key(&place.mention().name);
         let Some(node) = self.graph.node(&key) else { return };
         self.graph.weight_mut(node).mentions.remove(&place);
-        self.touched.nodes.push(node);
+        self.touch_node(node);
     }
 
     pub(super) fn add_relationship(&mut self, place: Place) {
@@ -165,17 +166,18 @@ impl Network {
         for (node, target) in nodes.into_iter().zip([false, true]) {
             let end = EndPlace { place: place.clone(), target };
             self.graph.weight_mut(node).ends.insert(end);
-            self.touched.nodes.push(node);
+            self.touch_node(node);
         }
         let edge = self.graph.edge_or_insert(nodes[0], nodes[1], || Relationship {
             mentions: Mentions::new(),
             indexed: Indexed::default(),
             weight: 0,
+            touched: false,
             held: 0,
         });
         let mention = RelationshipPlace { place, swapped: ends.swapped() };
         self.graph.edge_weight_mut(edge).mentions.insert(mention);
-        self.touched.edges.push(edge);
+        self.touch_edge(edge);
     }
 
     pub(super) fn remove_relationship(&mut self, place: Place) {
@@ -185,37 +187,43 @@ impl Network {
         for (node, target) in [(source, false), (target, true)] {
             let end = EndPlace { place: place.clone(), target };
             self.graph.weight_mut(node).ends.remove(&end);
-            self.touched.nodes.push(node);
+            self.touch_node(node);
         }
         let Some(edge) = self.graph.edge(source, target) else { return };
         let mention = RelationshipPlace { place, swapped: ends.swapped() };
         self.graph.edge_weight_mut(edge).mentions.remove(&mention);
-        self.touched.edges.push(edge);
+        self.touch_edge(edge);
     }
 
     /// Marks an entity and its relationships for the next refresh, for their names may have changed.
     pub(super) fn touch(&mut self, key: &str) {
         if let Some(node) = self.graph.node(key) {
-            self.touched.nodes.push(node);
-            self.touched.edges.extend(self.graph.edges_of(node));
+            self.touch_node(node);
+            self.graph.edges_of(node).into_iter().for_each(|edge| self.touch_edge(edge));
         }
     }
 
-    /// What was added and removed is complete, for now: [`Network::refresh_next`] may follow.
-    pub(super) fn gather_touched(&mut self) {
-        let Touched { nodes, edges } = &mut self.touched;
-        sort(edges);
-        edges.dedup();
-        sort(nodes);
-        nodes.dedup();
+    fn touch_node(&mut self, node: NodeIndex) {
+        if !mem::replace(&mut self.graph.weight_mut(node).touched, true) {
+            self.touched.nodes.push(node);
+        }
+    }
+
+    fn touch_edge(&mut self, edge: EdgeIndex) {
+        if !mem::replace(&mut self.graph.edge_weight_mut(edge).touched, true) {
+            self.touched.edges.push(edge);
+        }
     }
 
     /// Forgets one thing that nothing mentions any more, or lets the indices follow one that was
     /// touched; whether there was one. Edges first: with its last edge a node may go too.
     pub(super) fn refresh_next(&mut self) -> bool {
         if let Some(edge) = self.touched.edges.pop() {
-            self.held -= self.graph.edge_weight(edge).held as usize;
-            if self.graph.edge_weight(edge).mentions.is_empty() {
+            let relationship = self.graph.edge_weight_mut(edge);
+            relationship.touched = false;
+            relationship.mentions.settle();
+            self.held -= relationship.held as usize;
+            if relationship.mentions.is_empty() {
                 self.relationships.remove(edge.index() as u32);
                 self.graph.remove_edge(edge);
             } else {
@@ -227,7 +235,10 @@ impl Network {
             return true;
         }
         let Some(node) = self.touched.nodes.pop() else { return false };
-        let entity = self.graph.weight(node);
+        let entity = self.graph.weight_mut(node);
+        entity.touched = false;
+        entity.mentions.settle();
+        entity.ends.settle();
         self.held -= entity.held as usize;
         if entity.mentions.is_empty() && entity.ends.is_empty() {
             self.entities.remove(node.index() as u32);
@@ -310,6 +321,7 @@ impl Network {
             mentions: Mentions::new(),
             ends: Mentions::new(),
             indexed: Indexed::default(),
+            touched: false,
             held: 0,
         })
     }

@@ -8,7 +8,7 @@ use smolrag_kernels::native::dot;
 
 use super::{
     Counts, DocumentRef, EntityRef, ExcerptRef, Hit, KnowledgeBase, Query, RelationshipRef,
-    document::Admitted,
+    document::{Admitted, KeywordPlace},
 };
 use crate::{
     record::{Filter, UnitVector},
@@ -39,7 +39,7 @@ impl KnowledgeBase {
 
     /// The keywords of the documents' content, each once, as a reader of all documents meets them.
     pub fn content_keywords(&self) -> impl Iterator<Item = &Rc<str>> {
-        self.keywords.distinct()
+        self.keywords.distinct(KeywordPlace::KEYWORD, usize::MAX).into_iter()
     }
 
     /// The excerpt with this id, at its home.
