@@ -143,7 +143,7 @@ async function state(rag) {
 }
 
 /**
- * Two rounds of calls. Gives back what was done; throws if a promise does not settle as it must.
+ * Two rounds of calls, and more where memory may be growing. Gives back what was done; throws if a promise does not settle as it must.
  * @param {{ open: (options?: object) => Promise<object>, memory: () => number }} host `memory` is the bytes held,
  *   garbage left out
  * @param {{ seed: number, calls?: number }} options
@@ -153,7 +153,7 @@ export async function mixed({ open, memory }, { seed, calls = 10_000, sources = 
   const roll = dice(seed);
   const rag = await open({ storage: "memory", limits: { queue: 2 * calls } });
   const model = new Model();
-  // Both rounds begin with a full knowledge base, so that their peaks compare: wasm memory does not shrink.
+  // All rounds begin with a full knowledge base, so that their peaks compare: wasm memory does not shrink.
   for (let i = 0; i < sources; i += 1) {
     const [source, text] = [`${i}.md`, textOf(`${i}.md`, 0, roll)];
     await rag.ingest([{ source, text }]);
@@ -161,7 +161,9 @@ export async function mixed({ open, memory }, { seed, calls = 10_000, sources = 
   }
   const rounds = [];
   const held = [];
-  for (let number = 0; number < 2; number += 1) {
+  // One round's peak may be a step of the allocator above another's. What leaks grows with each.
+  const grows = () => held.at(-1) > 1.05 * Math.max(...held.slice(0, -1));
+  for (let number = 0; number < 2 || (grows() && number < 5); number += 1) {
     const started = performance.now();
     const settled = await round(rag, model, { calls, sources, roll });
     rounds.push({ ...settled, milliseconds: Math.round(performance.now() - started) });
@@ -173,7 +175,7 @@ export async function mixed({ open, memory }, { seed, calls = 10_000, sources = 
   await fresh.close();
   const { reads, writes } = rag.stats().queue;
   equal([reads.waiting, reads.running, writes.waiting, writes.running, writes.committing], [0, 0, 0, 0, 0]);
-  ok(held[1] <= 1.1 * held[0], `memory grew from ${held[0]} to ${held[1]} bytes in the second round`);
+  ok(!grows(), `memory grew in each round: ${held} bytes`);
   await rag.close();
   equal(await stop(), []);
   return { seed, rounds, held };
