@@ -5,7 +5,9 @@
 //! add up in a byte. F. André, A.-M. Kermarrec, N. Le Scouarnec, "Cache locality is not enough:
 //! High-Performance Nearest Neighbor Search with Product Quantization Fast Scan", VLDB 2015.
 
-use crate::lanes::Lanes;
+use std::ops::Range;
+
+use crate::lanes::{Lanes, Native};
 
 /// Vectors in a block.
 pub const ROWS: usize = 32;
@@ -55,11 +57,6 @@ pub fn table(query: &[[i16; 8]]) -> Vec<Group> {
     fours.iter().map(worth).collect()
 }
 
-/// The most that a vector can be worth by a table of so many groups.
-pub const fn most(groups: usize) -> usize {
-    groups * MOST as usize
-}
-
 /// What each vector of a block is worth, and a bit for each that is worth `least` or more; without such a
 /// bit the worths are left out.
 #[inline(always)]
@@ -91,4 +88,78 @@ pub fn scan<L: Lanes>(block: &[Group], table: &[Group], least: u16) -> ([u16; RO
         }
     }
     (worths, found)
+}
+
+/// The vectors that are worth most, counted by worth: what is worth little enough to be counted is cheaper to
+/// count than to sort.
+pub struct Best {
+    wanted: usize,
+    /// What is worth less is not among the best.
+    least: u16,
+    /// How many of each worth were taken.
+    counts: Vec<u32>,
+    /// How many of those taken are worth `least` or more.
+    reach: usize,
+    taken: Vec<(u16, u32)>,
+    /// How many may be taken before those that are no longer among the best are dropped.
+    room: usize,
+}
+
+impl Best {
+    /// So many of the best by a table of so many groups.
+    pub fn new(wanted: usize, groups: usize) -> Self {
+        let counts = vec![0; groups * MOST as usize + 1];
+        Best { wanted, least: 0, counts, reach: 0, taken: vec![], room: 8 * wanted + 1024 }
+    }
+
+    /// Looks at the vectors of blocks that stand side by side, as many as there are or as the rows that are left;
+    /// gives the row after them.
+    #[inline(never)]
+    pub fn look(
+        &mut self,
+        blocks: &[Group],
+        table: &[Group],
+        rows: Range<usize>,
+        admit: &dyn Fn(usize) -> bool,
+    ) -> usize {
+        let mut first = rows.start;
+        for block in blocks.chunks_exact(table.len()) {
+            let (worths, mut left) = scan::<Native>(block, table, self.least);
+            while left != 0 {
+                let place = left.trailing_zeros() as usize;
+                left &= left - 1;
+                let (worth, row) = (worths[place % ROWS], first + place);
+                if worth >= self.least && row < rows.end && admit(row) {
+                    self.take(worth, row);
+                }
+            }
+            first += ROWS;
+        }
+        first
+    }
+
+    fn take(&mut self, worth: u16, row: usize) {
+        if self.taken.len() >= self.room {
+            let least = self.least;
+            self.taken.retain(|&(worth, _)| worth >= least);
+            self.room = self.room.max(2 * self.taken.len());
+        }
+        self.taken.push((worth, row as u32));
+        self.counts[usize::from(worth)] += 1;
+        self.reach += 1;
+        loop {
+            let worst = self.counts[usize::from(self.least)] as usize;
+            if self.reach - worst < self.wanted || worst == self.reach {
+                break;
+            }
+            self.reach -= worst;
+            self.least += 1;
+        }
+    }
+
+    /// The rows of the best, ascending: as many as are wanted, and whatever is worth as much as the last of them.
+    pub fn into_rows(self) -> Vec<usize> {
+        let best = self.taken.into_iter().filter(|&(worth, _)| worth >= self.least);
+        best.map(|(_, row)| row as usize).collect()
+    }
 }

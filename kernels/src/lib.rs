@@ -56,16 +56,6 @@ pub mod native {
         codes::write::<Native>(block, row, vector);
     }
 
-    /// See [`codes::scan`].
-    #[inline(never)]
-    pub fn scan(
-        block: &[codes::Group],
-        table: &[codes::Group],
-        least: u16,
-    ) -> ([u16; codes::ROWS], u32) {
-        codes::scan::<Native>(block, table, least)
-    }
-
     /// See [`rows::dot`].
     #[inline(never)]
     pub fn dot(a: &[i16], b: &[i16]) -> i32 {

@@ -130,7 +130,7 @@ impl<'a> Search<'a> {
         let mut entities: Vec<(EntityRef<'a>, f64)> = vec![];
         for &(relationship, score) in &relationships {
             let (one, other) = relationship.ends();
-            for end in [one, other].into_iter().filter(|end| self.admits(end.places())) {
+            for end in [one, other].into_iter().filter(|end| self.admits(|| end.places())) {
                 if !entities.iter().any(|(entity, _)| entity.slot() == end.slot()) {
                     entities.push((end, score));
                 }
@@ -169,7 +169,7 @@ impl<'a> Search<'a> {
                 let others = scores.get(other.slot() as usize).copied().unwrap_or(0.0);
                 // Seen from both ends, it counts from one.
                 let counted = others > 0.0 && other.slot() < entity.slot();
-                if !counted && self.admits(relationship.places()) {
+                if !counted && self.admits(|| relationship.places()) {
                     around.push(Around {
                         degree: entity.degree() + other.degree(),
                         weight: relationship.thousandths(),
@@ -259,8 +259,10 @@ impl<'a> Search<'a> {
         places.filter(|place| admits(&self.options.filter, *place))
     }
 
-    fn admits(&self, mut places: impl Iterator<Item = PlaceRef<'a>>) -> bool {
-        places.any(|place| admits(&self.options.filter, place))
+    /// Asks where a thing stands only if that matters: it is somewhere else in memory for each.
+    fn admits<I: Iterator<Item = PlaceRef<'a>>>(&self, places: impl FnOnce() -> I) -> bool {
+        let filter = &self.options.filter;
+        filter.is_empty() || places().any(|place| admits(filter, place))
     }
 
     fn excerpt(&self, slot: u32, score: f64) -> Option<FoundExcerpt> {
@@ -337,17 +339,21 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The first [`EXCERPTS`] of them: what is in every document would take longer to hand over than to find.
-    fn excerpt_ids(&self, places: impl Iterator<Item = PlaceRef<'a>>) -> Vec<Rc<str>> {
+    /// The ids of the first [`EXCERPTS`] of them, a line each: what is in every document would take longer to
+    /// hand over than to find.
+    fn excerpt_ids(&self, places: impl Iterator<Item = PlaceRef<'a>>) -> String {
         let mut slots = Vec::new();
-        let mut ids = Vec::new();
+        let mut ids = String::new();
         for place in self.admitted(places) {
-            if ids.len() == EXCERPTS {
+            if slots.len() == EXCERPTS {
                 break;
             }
             if !slots.contains(&place.slot()) {
                 slots.push(place.slot());
-                ids.push(place.excerpt().id.clone());
+                if !ids.is_empty() {
+                    ids.push('\n');
+                }
+                ids.push_str(&place.excerpt().id);
             }
         }
         ids
@@ -421,11 +427,19 @@ impl PartialEq for Around<'_> {
 impl Eq for Around<'_> {}
 
 fn lines(descriptions: &[Rc<str>]) -> Rc<str> {
-    descriptions.join("\n").into()
+    joined(descriptions, "\n")
 }
 
 fn listed(keywords: &[Rc<str>]) -> Rc<str> {
-    keywords.join(", ").into()
+    joined(keywords, ", ")
+}
+
+/// Most are one.
+fn joined(texts: &[Rc<str>], by: &str) -> Rc<str> {
+    match texts {
+        [one] => one.clone(),
+        texts => texts.join(by).into(),
+    }
 }
 
 /// Of an entity that no filter changes.

@@ -1,7 +1,7 @@
 //! The coarse stage of a search: a bit a component.
 
 use smolrag_kernels::{
-    codes::{self, Group, ROWS},
+    codes::{self, Best, Group, ROWS},
     native, rotate,
 };
 
@@ -75,68 +75,16 @@ impl Codes {
         shorten(query.raw(), rotated.as_flattened_mut());
         native::rotate(&mut rotated, &self.signs);
         let table = codes::table(&rotated);
-        let mut best = Best::new(wanted, codes::most(table.len()));
-        for (block, groups) in self.blocks.iter().enumerate() {
-            let (worths, mut left) = native::scan(groups, &table, best.least);
-            while left != 0 {
-                let place = left.trailing_zeros() as usize;
-                left &= left - 1;
-                let row = block * ROWS + place;
-                if row < self.len && worths[place] >= best.least && admit(row) {
-                    best.take(worths[place], row);
-                }
-            }
+        let mut best = Best::new(wanted, table.len());
+        let mut first = 0;
+        for blocks in self.blocks.parts() {
+            first = best.look(blocks, &table, first..self.len, admit);
         }
         best.into_rows()
     }
 
     pub(super) fn bytes(&self) -> usize {
         self.blocks.bytes() + size_of_val(&self.signs[..]) + size_of_val(&self.scratch[..])
-    }
-}
-
-/// The best of what it is given, counted by worth: what is worth little enough to be counted is cheaper
-/// to count than to sort.
-struct Best {
-    wanted: usize,
-    /// What is worth less is not among the best.
-    least: u16,
-    /// How many of each worth were taken.
-    counts: Vec<u32>,
-    /// How many of those taken are worth `least` or more.
-    reach: usize,
-    taken: Vec<(u16, u32)>,
-    /// How many may be taken before those that are no longer among the best are dropped.
-    room: usize,
-}
-
-impl Best {
-    fn new(wanted: usize, most: usize) -> Self {
-        let room = 8 * wanted + 1024;
-        Best { wanted, least: 0, counts: vec![0; most + 1], reach: 0, taken: vec![], room }
-    }
-
-    fn take(&mut self, worth: u16, row: usize) {
-        if self.taken.len() >= self.room {
-            self.taken.retain(|&(worth, _)| worth >= self.least);
-            self.room = self.room.max(2 * self.taken.len());
-        }
-        self.taken.push((worth, row as u32));
-        self.counts[usize::from(worth)] += 1;
-        self.reach += 1;
-        loop {
-            let worst = self.counts[usize::from(self.least)] as usize;
-            if self.reach - worst < self.wanted || worst == self.reach {
-                break;
-            }
-            self.reach -= worst;
-            self.least += 1;
-        }
-    }
-
-    fn into_rows(self) -> Vec<usize> {
-        let best = self.taken.into_iter().filter(|&(worth, _)| worth >= self.least);
-        best.map(|(_, row)| row as usize).collect()
     }
 }
 

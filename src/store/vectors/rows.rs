@@ -66,6 +66,11 @@ impl<T: Copy + Default> Rows<T> {
         self.pop();
     }
 
+    /// All rows, as they stand side by side; behind the last there may be room for more.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &[T]> {
+        self.blocks.iter().map(Vec::as_slice)
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &[T]> {
         let rows = self.blocks.iter().flat_map(|block| block.chunks_exact(self.width));
         rows.take(self.len)
