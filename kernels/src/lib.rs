@@ -80,6 +80,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn whole_numbers_are_those_that_rounding_gives() {
+        let halves = (-70_000..70_000).map(|i| f64::from(i) * 0.25);
+        let beside =
+            [0.5_f64, -0.5, 1.5, 2.5, 32_766.5].map(|half| [half.next_down(), half.next_up()]);
+        for value in halves.chain(beside.into_iter().flatten()) {
+            assert_eq!(rows::whole(value), value.round() as i16, "{value}");
+        }
+    }
+
+    #[test]
     fn loops_give_what_is_written_on_them_at_any_length() {
         for length in 0..40i16 {
             let (a, b): (Vec<i16>, Vec<i16>) = (0..length).map(|i| (i - 9, 700 * (i - 4))).unzip();

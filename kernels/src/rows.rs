@@ -17,6 +17,15 @@ pub fn round(values: &[f32], scale: f32, to: &mut [i16]) {
     }
 }
 
+/// The nearest whole number, halves away from zero, of one that fits 16 bits: `f64::round` is a call that
+/// takes longer.
+#[inline]
+pub fn whole(value: f64) -> i16 {
+    let towards_zero = value as i32;
+    let rest = value - f64::from(towards_zero);
+    (towards_zero + i32::from(rest >= 0.5) - i32::from(rest <= -0.5)) as i16
+}
+
 /// The size of the largest component; infinite or NaN if one is.
 #[inline(never)]
 pub fn largest(values: &[f32]) -> f32 {

@@ -80,15 +80,22 @@ enum Delimiter {
 }
 
 fn heads(text: &str) -> Vec<Head> {
+    let bytes = text.as_bytes();
     let mut heads = Vec::new();
     let mut at = 0;
+    let mut in_word = false;
     while at < text.len() {
-        match head_at(text, at) {
+        // Few places are the beginning of a word that may be one of the kinds.
+        let byte = bytes[at];
+        let may_be = !in_word && matches!(byte.to_ascii_lowercase(), b'c' | b'k' | b'r' | b'e');
+        in_word = byte.is_ascii_alphanumeric() || byte == b'_';
+        match may_be.then(|| head_at(text, at)).flatten() {
             Some(head) => {
                 at = head.fields;
+                in_word = false;
                 heads.push(head);
             }
-            None => at += text[at..].chars().next().map_or(1, char::len_utf8),
+            None => at += 1,
         }
     }
     heads
@@ -190,7 +197,14 @@ fn split(body: &str, delimiter: Delimiter) -> Vec<String> {
     let mut from = 0;
     let mut at = 0;
     let mut quoted = false;
-    while let Some(c) = body[at..].chars().next() {
+    // What a mark may begin with; of a wide sign, its first byte.
+    let may_be_mark = |byte: &u8| matches!(byte, b'<' | b'|' | b' ' | b'#' | 0xef);
+    loop {
+        if delimiter == Delimiter::Mark {
+            let rest = &body.as_bytes()[at..];
+            at += rest.iter().position(may_be_mark).unwrap_or(rest.len());
+        }
+        let Some(c) = body[at..].chars().next() else { break };
         let width = match delimiter {
             Delimiter::Mark => delimiter_width(&body[at..]),
             Delimiter::Character(mark) => {
@@ -217,6 +231,10 @@ pub(super) fn clean(field: &str) -> String {
     while let Some(inner) = unwrap(text) {
         text = inner.trim();
     }
+    let plain = |byte: u8| byte == b' ' || (byte.is_ascii_graphic() && byte != b'\\');
+    if text.bytes().all(plain) && !text.contains("  ") {
+        return text.to_owned();
+    }
     let text = text.replace("\\\"", "\"");
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -232,8 +250,8 @@ fn unwrap(text: &str) -> Option<&str> {
         }
     }
     // One quote of a pair whose other was forgotten.
-    let one = text.matches('"').count() == 1;
-    one.then(|| text.strip_prefix('"').or_else(|| text.strip_suffix('"'))).flatten()
+    let inner = text.strip_prefix('"').or_else(|| text.strip_suffix('"'))?;
+    (!inner.contains('"')).then_some(inner)
 }
 
 #[cfg(test)]

@@ -28,14 +28,14 @@ impl UnitVector {
             ));
         }
         let scale = if squares > 0.0 { f64::from(Self::ONE) / squares.sqrt() } else { 0.0 };
-        Ok(UnitVector(values.iter().map(|&v| (f64::from(v) * scale).round() as i16).collect()))
+        Ok(UnitVector(values.iter().map(|&v| rows::whole(f64::from(v) * scale)).collect()))
     }
 
     /// The unit vector along an exact sum of unit vectors.
     pub fn from_sum(sum: &[i64]) -> Self {
         let squares: f64 = sum.iter().map(|&v| v as f64 * v as f64).sum();
         let scale = if squares > 0.0 { f64::from(Self::ONE) / squares.sqrt() } else { 0.0 };
-        UnitVector(sum.iter().map(|&v| (v as f64 * scale).round() as i16).collect())
+        UnitVector(sum.iter().map(|&v| rows::whole(v as f64 * scale)).collect())
     }
 
     /// Takes components that are already in this form, as read from storage.
