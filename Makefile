@@ -58,7 +58,7 @@ bench-peers: package ## measure other packages beside ours, in Node and Chromium
 
 miri: ## run the core's unit tests under Miri, which looks for undefined behaviour; needs a nightly toolchain of rustup
 	rustup component add --toolchain nightly miri rust-src
-	CARGO_TARGET_DIR=$${CARGO_TARGET_DIR:-/tmp/smolrag-miri} PROPTEST_CASES=3 MIRIFLAGS=-Zmiri-disable-isolation \
+	CARGO_TARGET_DIR=$${CARGO_TARGET_DIR:-/tmp/smolrag-miri} PROPTEST_CASES=2 MIRIFLAGS=-Zmiri-disable-isolation \
 		cargo +nightly miri test --lib --package smolrag --package smolrag-kernels
 
 ready: format lint test ## before a commit

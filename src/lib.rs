@@ -34,3 +34,9 @@ fn cases(cases: u32) -> proptest::prelude::ProptestConfig {
         cases
     })
 }
+
+/// How long a history that a property test goes through may get; a step often looks at all that there is.
+#[cfg(test)]
+const fn steps(most: usize) -> usize {
+    if cfg!(miri) { most.div_ceil(5) } else { most }
+}

@@ -190,6 +190,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "thousands of steps through what the test above goes through")]
     fn fewer_than_the_bound_pass_a_unit_that_waits_for_its_source() {
         let mut schedule = Schedule::new(4);
         let stuck = schedule.add(target(1), ());

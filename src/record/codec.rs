@@ -656,7 +656,7 @@ mod tests {
         let (contribution, text) = sample();
         let mut record = encode_document(&contribution, text, true);
         let behind = 1 + 8 + u32::from_le_bytes(*record[1..].first_chunk().unwrap()) as usize;
-        for at in behind..record.len() {
+        for at in (behind..record.len()).step_by(if cfg!(miri) { 7 } else { 1 }) {
             record[at] ^= 1;
             assert_eq!(decode_document("a.md", &record).unwrap_err().code, Code::StorageCorrupt);
             assert_eq!(decode_source("a.md", &record).unwrap().text, text);

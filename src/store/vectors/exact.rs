@@ -235,7 +235,7 @@ mod tests {
     proptest! {
         #[test]
         fn equals_a_map_under_any_history(
-            steps in vec((0u32..12, vec(-3i8..4, 3), any::<bool>()), 0..60),
+            steps in vec((0u32..12, vec(-3i8..4, 3), any::<bool>()), 0..crate::steps(60)),
             query in vec(-3i8..4, 3),
             k in 0usize..8,
         ) {
