@@ -110,6 +110,21 @@ impl<K: Ord, V> OrderedMap<K, V> {
         self.blocks.get(place.block)?.get(place.index).map(|(key, value)| (key, value))
     }
 
+    /// The values before and after where a key is, or would be.
+    pub fn around<Q: Ord + ?Sized>(&self, key: &Q) -> (Option<&V>, Option<&V>)
+    where
+        K: Borrow<Q>,
+    {
+        let Place { block, index, found } = self.place(key);
+        let value = |block: usize, index| Some(&self.blocks.get(block)?.get::<usize>(index)?.1);
+        let before = match index.checked_sub(1) {
+            Some(before) => value(block, before),
+            None => block.checked_sub(1).and_then(|last| Some(&self.blocks[last].last()?.1)),
+        };
+        let after = index + usize::from(found);
+        (before, value(block, after).or_else(|| value(block + 1, 0)))
+    }
+
     /// The entries whose keys are greater, in order.
     pub fn after<Q: Ord + ?Sized>(&self, key: &Q) -> Iter<'_, K, V>
     where
@@ -393,6 +408,11 @@ impl<T: Ord> OrderedSet<T> {
         self.0.remove_entry(item).map(|(item, ())| item)
     }
 
+    /// Takes the first item out.
+    pub fn pop_first(&mut self) -> Option<T> {
+        self.0.pop_first().map(|(item, ())| item)
+    }
+
     /// Whether the item is there.
     pub fn contains<Q: Ord + ?Sized>(&self, item: &Q) -> bool
     where
@@ -485,7 +505,12 @@ mod tests {
                         *found ^= 1;
                         prop_assert_eq!(found, expected);
                     }
-                    4 => prop_assert_eq!(map.first_from(&key), plain.range(key..).next()),
+                    4 => {
+                        prop_assert_eq!(map.first_from(&key), plain.range(key..).next());
+                        let before = plain.range(..key).next_back().map(|(_, value)| value);
+                        let after = plain.range(key + 1..).next().map(|(_, value)| value);
+                        prop_assert_eq!(map.around(&key), (before, after));
+                    }
                     _ => {
                         let (found, expected) = (map.after(&key), plain.range(key + 1..));
                         prop_assert!(found.len() == expected.clone().count() && found.eq(expected));

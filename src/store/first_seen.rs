@@ -1,9 +1,9 @@
-use std::{cmp::Reverse, rc::Rc};
+use std::{cmp::Reverse, mem, rc::Rc};
 
 use hashbrown::HashMap;
 use slab::Slab;
 
-use crate::order::{OrderedMap, OrderedSet, sort_by_key};
+use crate::order::{OrderedMap, OrderedSet};
 
 /// An ordered multiset of texts: each occurrence has a unique key, and the order of the keys is the
 /// order in which a reader meets them.
@@ -13,19 +13,29 @@ use crate::order::{OrderedMap, OrderedSet, sort_by_key};
 /// speak of the same thing costs no more than the first. What it gives depends only on what is in it.
 pub(super) struct FirstSeen<K> {
     ids: HashMap<Rc<str>, u32>,
-    texts: Slab<Text>,
-    /// Every occurrence under its text's id. No key is ever `None`, which sorts first and so marks
-    /// where the range of an id begins.
-    occurrences: OrderedSet<(usize, Option<K>)>,
+    texts: Slab<Text<K>>,
     /// Text ids by the key of their first occurrence.
-    by_first: OrderedMap<K, usize>,
-    /// Texts, as the keys of their first occurrences, the most frequent first.
-    by_count: OrderedSet<(Reverse<usize>, K)>,
+    by_first: OrderedMap<K, u32>,
+    /// The texts that occur more than once, as the keys of their first occurrences, the most frequent
+    /// first. Most occur once, and of a hub's ten thousand descriptions nearly all.
+    by_count: OrderedSet<(Reverse<u32>, K)>,
+    /// How many occurrences there are.
+    len: usize,
 }
 
-struct Text {
+struct Text<K> {
     text: Rc<str>,
-    count: usize,
+    first: K,
+    /// Where else it occurs, all after the first.
+    others: OrderedSet<K>,
+}
+
+impl<K: Ord + Clone> Text<K> {
+    /// Its place among those that occur more than once, if it does.
+    fn rank(&self) -> Option<(Reverse<u32>, K)> {
+        let others = self.others.len() as u32;
+        (others > 0).then(|| (Reverse(others), self.first.clone()))
+    }
 }
 
 impl<K: Ord + Clone> FirstSeen<K> {
@@ -33,129 +43,121 @@ impl<K: Ord + Clone> FirstSeen<K> {
         FirstSeen {
             ids: HashMap::new(),
             texts: Slab::new(),
-            occurrences: OrderedSet::new(),
             by_first: OrderedMap::new(),
             by_count: OrderedSet::new(),
+            len: 0,
         }
     }
 
     /// Of occurrences in ascending order of their keys. As inserting one after the other, at a fraction
-    /// of the cost: only texts are looked for, and nothing is ranked before its count is known.
+    /// of the cost: nothing is ranked before its count is known.
     pub(super) fn of<'a>(occurrences: impl Iterator<Item = (&'a K, &'a Rc<str>)>) -> Self
     where
         K: 'a,
     {
         let mut set = FirstSeen::new();
-        let mut by_id = vec![];
         for (key, text) in occurrences {
-            let id = set.id(text);
-            if set.texts[id].count == 0 {
-                set.by_first.insert(key.clone(), id);
+            match set.ids.get(text) {
+                Some(&id) => _ = set.texts[id as usize].others.insert(key.clone()),
+                None => set.insert_new(key.clone(), text),
             }
-            set.texts[id].count += 1;
-            by_id.push((id, key));
+            set.len += 1;
         }
-        sort_by_key(&mut by_id, |(id, _)| *id);
-        set.occurrences = by_id.iter().map(|(id, key)| (*id, Some((*key).clone()))).collect();
-        // Ids are in the order of the first occurrences, and so are those with one count.
-        let mut ranks: Vec<(&K, usize)> = set.by_first.iter().map(|(key, id)| (key, *id)).collect();
-        sort_by_key(&mut ranks, |(_, id)| Reverse(set.texts[*id].count));
-        set.by_count = ranks
-            .into_iter()
-            .map(|(first, id)| (Reverse(set.texts[id].count), first.clone()))
-            .collect();
+        let ranks = set.by_first.values().filter_map(|&id| set.texts[id as usize].rank());
+        set.by_count = ranks.collect();
         set
     }
 
     /// Adds an occurrence. Its key must be new.
-    pub(super) fn insert(&mut self, key: K, text: &Rc<str>) {
-        let id = self.id(text);
-        // Where documents come in their order, the first occurrence stays the first.
-        let first = self.first(id).filter(|first| **first < key).cloned();
-        match &first {
-            Some(first) => self.count(id, first.clone(), false),
-            None => self.unrank(id),
+    pub(super) fn insert(&mut self, mut key: K, text: &Rc<str>) {
+        self.len += 1;
+        let Some(&id) = self.ids.get(text) else { return self.insert_new(key, text) };
+        self.rank(id, false);
+        let text = &mut self.texts[id as usize];
+        if key < text.first {
+            self.by_first.remove(&text.first);
+            self.by_first.insert(key.clone(), id);
+            mem::swap(&mut key, &mut text.first);
         }
-        self.occurrences.insert((id, Some(key)));
-        self.texts[id].count += 1;
-        match first {
-            Some(first) => self.count(id, first, true),
-            None => self.rank(id),
-        }
+        text.others.insert(key);
+        self.rank(id, true);
     }
 
     /// Takes away an occurrence that was inserted with this key and text.
-    pub(super) fn remove(&mut self, key: K, text: &str) {
-        let Some(id) = self.ids.get(text).map(|&id| id as usize) else { return };
-        self.unrank(id);
-        if self.occurrences.remove(&(id, Some(key))) {
-            self.texts[id].count -= 1;
-        }
-        if self.texts[id].count == 0 {
-            self.texts.remove(id);
-            self.ids.remove(text);
+    pub(super) fn remove(&mut self, key: &K, text: &str) {
+        let Some(&id) = self.ids.get(text) else { return };
+        self.len -= 1;
+        self.rank(id, false);
+        let text = &mut self.texts[id as usize];
+        if *key != text.first {
+            text.others.remove(key);
         } else {
-            self.rank(id);
+            self.by_first.remove(key);
+            let Some(next) = text.others.pop_first() else {
+                self.ids.remove(&text.text);
+                self.texts.remove(id as usize);
+                return;
+            };
+            self.by_first.insert(next.clone(), id);
+            text.first = next;
         }
+        self.rank(id, true);
     }
 
     /// The distinct texts in the order of their first occurrences.
     pub(super) fn distinct(&self) -> impl Iterator<Item = &Rc<str>> {
-        self.by_first.values().map(|&id| &self.texts[id].text)
+        self.by_first.values().map(|&id| &self.texts[id as usize].text)
     }
 
     /// The distinct texts, the most frequent first, ties by first occurrence.
-    pub(super) fn ranked(&self) -> impl Iterator<Item = &Rc<str>> {
-        self.by_count.iter().map(|(_, first)| &self.texts[self.by_first[first]].text)
+    pub(super) fn ranked(&self) -> Vec<&Rc<str>> {
+        let mut found = vec![];
+        for (_, first) in self.by_count.iter() {
+            found.push(&self.texts[self.by_first[first] as usize].text);
+        }
+        for &id in self.by_first.values() {
+            let text = &self.texts[id as usize];
+            if text.others.is_empty() {
+                found.push(&text.text);
+            }
+        }
+        found
+    }
+
+    /// The first of [`FirstSeen::ranked`].
+    pub(super) fn most_frequent(&self) -> Option<&Rc<str>> {
+        let first = self.by_count.first().map(|(_, first)| &self.by_first[first]);
+        let id = first.or_else(|| self.by_first.values().next())?;
+        Some(&self.texts[*id as usize].text)
     }
 
     /// An estimate of the bytes held, without the texts themselves.
     pub(super) fn bytes(&self) -> usize {
-        let word = size_of::<usize>();
-        let key = size_of::<K>();
+        let (key, id) = (size_of::<K>(), size_of::<u32>());
         // Blocks that grow in the middle are on average two thirds full.
-        let trees = self.occurrences.len() * (key + word)
-            + self.by_first.len() * (key + word)
-            + self.by_count.len() * (key + word);
-        trees * 3 / 2 + self.texts.capacity() * 4 * word + self.ids.capacity() * 4 * word
-    }
-
-    /// The id of a text, which it is given if it has none.
-    fn id(&mut self, text: &Rc<str>) -> usize {
-        if let Some(&id) = self.ids.get(text) {
-            return id as usize;
-        }
-        let id = self.texts.insert(Text { text: text.clone(), count: 0 });
-        self.ids.insert(text.clone(), id as u32);
-        id
-    }
-
-    fn first(&self, id: usize) -> Option<&K> {
-        let (found, key) = self.occurrences.first_from(&(id, None))?;
-        key.as_ref().filter(|_| *found == id)
-    }
-
-    fn rank(&mut self, id: usize) {
-        if let Some(first) = self.first(id).cloned() {
-            self.count(id, first.clone(), true);
-            self.by_first.insert(first, id);
-        }
-    }
-
-    fn unrank(&mut self, id: usize) {
-        if let Some(first) = self.first(id).cloned() {
-            self.by_first.remove(&first);
-            self.count(id, first, false);
-        }
+        let trees = (self.len - self.texts.len()) * key
+            + self.by_first.len() * (key + id)
+            + self.by_count.len() * (key + id);
+        let text = size_of::<Text<K>>() + size_of::<usize>();
+        trees * 3 / 2
+            + self.texts.capacity() * text
+            + self.ids.capacity() * (size_of::<(Rc<str>, u32)>() + 1)
     }
 
     /// Puts a text among those that are ranked by how often they occur, or takes it out.
-    fn count(&mut self, id: usize, first: K, ranked: bool) {
-        let rank = (Reverse(self.texts[id].count), first);
-        match ranked {
-            true => drop(self.by_count.insert(rank)),
-            false => drop(self.by_count.remove(&rank)),
+    fn rank(&mut self, id: u32, ranked: bool) {
+        match self.texts[id as usize].rank() {
+            Some(rank) if ranked => drop(self.by_count.insert(rank)),
+            Some(rank) => drop(self.by_count.remove(&rank)),
+            None => {}
         }
+    }
+
+    fn insert_new(&mut self, key: K, text: &Rc<str>) {
+        let new = Text { text: text.clone(), first: key.clone(), others: OrderedSet::new() };
+        let id = self.texts.insert(new) as u32;
+        self.ids.insert(text.clone(), id);
+        self.by_first.insert(key, id);
     }
 }
 
@@ -179,13 +181,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn equals_recounting_under_any_history(steps in vec((0u8..20, "[a-d]"), 0..80)) {
+        fn equals_recounting_under_any_history(steps in vec((0u8..20, "[a-d]"), 0..crate::steps(80))) {
             let mut set = FirstSeen::new();
             let mut plain: BTreeMap<u8, Rc<str>> = BTreeMap::new();
             for (at, (key, text)) in steps.into_iter().enumerate() {
                 // A key that is there leaves, any other comes.
                 if let Some(text) = plain.remove(&key) {
-                    set.remove(key, &text);
+                    set.remove(&key, &text);
                 } else {
                     let text: Rc<str> = text.into();
                     set.insert(key, &text);
@@ -198,10 +200,11 @@ mod tests {
                 }
                 prop_assert_eq!(set.distinct().cloned().collect::<Vec<_>>(), expected.clone());
                 expected.sort_by_key(|text| Reverse(plain.values().filter(|t| *t == text).count()));
-                prop_assert_eq!(set.ranked().cloned().collect::<Vec<_>>(), expected);
+                prop_assert_eq!(set.most_frequent(), expected.first());
+                prop_assert_eq!(set.ranked(), expected.iter().collect::<Vec<_>>());
             }
-            plain.iter().for_each(|(&key, text)| set.remove(key, text));
-            prop_assert!(set.ids.is_empty() && set.texts.is_empty() && set.occurrences.is_empty());
+            plain.iter().for_each(|(key, text)| set.remove(key, text));
+            prop_assert!(set.ids.is_empty() && set.texts.is_empty() && set.len == 0);
             prop_assert!(set.by_first.is_empty() && set.by_count.is_empty());
         }
     }

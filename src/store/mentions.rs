@@ -151,7 +151,7 @@ impl<M: Mention> Mentions<M> {
                 sort_by_key(&mut found, |(_, count)| Reverse(*count));
                 found.into_iter().map(|(text, _)| text).collect()
             }
-            Mentions::Many(sum) => sum.columns[column].ranked().collect(),
+            Mentions::Many(sum) => sum.columns[column].ranked(),
         }
     }
 
@@ -159,7 +159,7 @@ impl<M: Mention> Mentions<M> {
     pub(super) fn most_frequent(&self, column: usize) -> Option<&Rc<str>> {
         match self {
             Mentions::Few(_) => self.ranked(column).into_iter().next(),
-            Mentions::Many(sum) => sum.columns[column].ranked().next(),
+            Mentions::Many(sum) => sum.columns[column].most_frequent(),
         }
     }
 
@@ -271,7 +271,7 @@ impl<M: Mention> Sum<M> {
         for (at, column) in self.columns.iter_mut().enumerate() {
             let text = mention.column(at);
             if says(text) {
-                column.remove(mention.key().clone(), text);
+                column.remove(mention.key(), text);
             }
         }
         self.weight -= mention.weight();
@@ -356,7 +356,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn many_add_up_as_few_do(steps in vec((0u8..30, "[a-c ]", -2i8..3, any::<bool>()), 0..100)) {
+        fn many_add_up_as_few_do(steps in vec((0u8..30, "[a-c ]", -2i8..3, any::<bool>()), 0..crate::steps(100))) {
             let mut mentions = Mentions::new();
             let mut plain = BTreeMap::new();
             for (key, text, x, settles) in steps {

@@ -24,32 +24,54 @@ pub(super) struct Postings {
     firsts: Vec<u32>,
 }
 
-impl Postings {
-    /// Adds an entry that is not there yet.
-    fn insert(&mut self, slot: u32, frequency: u32) {
-        let posting = Posting { slot, frequency };
-        self.len += 1;
-        let Some(at) = self.block_of(slot) else { return self.insert_block(0, vec![posting]) };
-        let place = self.blocks[at].partition_point(|p| p.slot < slot);
-        if self.blocks[at].len() < BLOCK {
-            return self.insert_into(at, place, posting);
-        }
-        if place == BLOCK {
-            // Slots mostly come in order: keep the full block full.
-            return self.insert_block(at + 1, vec![posting]);
-        }
-        let upper = self.blocks[at].split_off(BLOCK / 2);
-        self.insert_block(at + 1, upper);
-        match place.checked_sub(BLOCK / 2) {
-            None | Some(0) => self.insert_into(at, place, posting),
-            Some(place) => self.insert_into(at + 1, place, posting),
-        }
+/// Where an entry is among [`Postings`], or would be.
+#[derive(Clone, Copy)]
+pub(super) struct Spot {
+    block: u32,
+    place: u8,
+    found: bool,
+}
+
+impl Spot {
+    fn new(block: usize, place: usize, found: bool) -> Self {
+        Spot { block: block as u32, place: place as u8, found }
     }
 
-    /// Removes an entry, if it is there.
-    pub(super) fn remove(&mut self, slot: u32) {
-        let Some((at, place)) = self.find(slot) else { return };
-        self.blocks[at].remove(place);
+    fn block(self) -> usize {
+        self.block as usize
+    }
+
+    fn place(self) -> usize {
+        usize::from(self.place)
+    }
+}
+
+impl Postings {
+    /// The beginning of the block that has the slot, or would take it.
+    pub(super) fn block_of(&self, slot: u32) -> Spot {
+        let block = match self.blocks.len() {
+            // Most terms are rare: spare them the look at another place in memory.
+            0 | 1 => 0,
+            _ => self.firsts.partition_point(|&first| first <= slot).saturating_sub(1),
+        };
+        Spot::new(block, 0, false)
+    }
+
+    /// Where the slot is in its block, or would be.
+    pub(super) fn look(&self, slot: u32, spot: Spot) -> Spot {
+        let postings = self.blocks.get(spot.block()).map_or(&[][..], Vec::as_slice);
+        let place = postings.partition_point(|posting| posting.slot < slot);
+        let found = postings.get(place).is_some_and(|posting| posting.slot == slot);
+        Spot::new(spot.block(), place, found)
+    }
+
+    /// Removes the entry at a spot, if it is there.
+    pub(super) fn remove(&mut self, spot: Spot) {
+        if !spot.found {
+            return;
+        }
+        let at = spot.block();
+        self.blocks[at].remove(spot.place());
         match self.blocks[at].first() {
             Some(first) => self.firsts[at] = first.slot,
             None => {
@@ -60,26 +82,29 @@ impl Postings {
         self.len -= 1;
     }
 
-    /// Changes how often an entry has the term, from and to never included; gives how often now.
-    pub(super) fn change(&mut self, slot: u32, by: i32) -> u32 {
-        let Some((at, place)) = self.find(slot) else {
+    /// Changes how often the entry whose spot it is has the term, from and to never included; gives how
+    /// often now.
+    pub(super) fn change(&mut self, slot: u32, spot: Spot, by: i32) -> u32 {
+        if !spot.found {
             // An entry does not lose what it has not.
             let frequency = by.max(0) as u32;
             if frequency > 0 {
-                self.insert(slot, frequency);
+                self.insert(spot, Posting { slot, frequency });
             }
             return frequency;
-        };
-        let frequency = self.blocks[at][place].frequency.saturating_add_signed(by);
-        self.blocks[at][place].frequency = frequency;
+        }
+        let posting = &mut self.blocks[spot.block()][spot.place()];
+        posting.frequency = posting.frequency.saturating_add_signed(by);
+        let frequency = posting.frequency;
         if frequency == 0 {
-            self.remove(slot);
+            self.remove(spot);
         }
         frequency
     }
 
     pub(super) fn frequency(&self, slot: u32) -> Option<u32> {
-        self.find(slot).map(|(at, place)| self.blocks[at][place].frequency)
+        let spot = self.look(slot, self.block_of(slot));
+        spot.found.then(|| self.blocks[spot.block()][spot.place()].frequency)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Posting> {
@@ -101,19 +126,25 @@ impl Postings {
             + self.firsts.capacity() * size_of::<u32>()
     }
 
-    fn find(&self, slot: u32) -> Option<(usize, usize)> {
-        let at = self.block_of(slot)?;
-        let place = self.blocks[at].binary_search_by_key(&slot, |posting| posting.slot).ok()?;
-        Some((at, place))
-    }
-
-    /// The block that has the slot, or would take it; `None` if there is no block.
-    fn block_of(&self, slot: u32) -> Option<usize> {
-        match self.blocks.len() {
-            0 => None,
-            // Most terms are rare: spare them the look at another place in memory.
-            1 => Some(0),
-            _ => Some(self.firsts.partition_point(|&first| first <= slot).saturating_sub(1)),
+    /// Adds an entry that is not there yet.
+    fn insert(&mut self, spot: Spot, posting: Posting) {
+        let (at, place) = (spot.block(), spot.place());
+        self.len += 1;
+        if self.blocks.is_empty() {
+            return self.insert_block(0, vec![posting]);
+        }
+        if self.blocks[at].len() < BLOCK {
+            return self.insert_into(at, place, posting);
+        }
+        if place == BLOCK {
+            // Slots mostly come in order: keep the full block full.
+            return self.insert_block(at + 1, vec![posting]);
+        }
+        let upper = self.blocks[at].split_off(BLOCK / 2);
+        self.insert_block(at + 1, upper);
+        match place.checked_sub(BLOCK / 2) {
+            None | Some(0) => self.insert_into(at, place, posting),
+            Some(place) => self.insert_into(at + 1, place, posting),
         }
     }
 
@@ -139,20 +170,23 @@ mod tests {
     proptest! {
         #[test]
         fn equals_a_sorted_map_under_any_history(
-            ascending in 0u32..600,
-            steps in vec(0u32..900, 0..600),
+            ascending in 0..crate::steps(600) as u32,
+            steps in vec(0u32..900, 0..crate::steps(600)),
         ) {
             let mut postings = Postings::default();
             let mut plain = BTreeMap::new();
+            let spot = |postings: &Postings, slot| postings.look(slot, postings.block_of(slot));
             for slot in (0..ascending).chain(steps) {
+                let at = spot(&postings, slot);
                 match plain.remove(&slot) {
-                    Some(_) if slot % 2 == 0 => postings.remove(slot),
+                    Some(_) if slot % 2 == 0 => postings.remove(at),
                     Some(frequency) => {
-                        prop_assert_eq!(postings.change(slot, -(frequency as i32)), 0);
+                        prop_assert_eq!(postings.change(slot, at, -(frequency as i32)), 0);
                     }
                     None => {
-                        prop_assert_eq!(postings.change(slot, 2), 2);
-                        prop_assert_eq!(postings.change(slot, slot as i32 - 1), slot + 1);
+                        prop_assert_eq!(postings.change(slot, at, 2), 2);
+                        let at = spot(&postings, slot);
+                        prop_assert_eq!(postings.change(slot, at, slot as i32 - 1), slot + 1);
                         plain.insert(slot, slot + 1);
                     }
                 }

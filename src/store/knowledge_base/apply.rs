@@ -2,7 +2,7 @@ use std::{mem, rc::Rc, vec};
 
 use super::{
     Change, KnowledgeBase,
-    document::{Document, ExcerptPlace, KeywordPlace, Place},
+    document::{Document, ExcerptPlace, KeywordPlace, Place, rank_between},
 };
 use crate::{record::Contribution, store::MergeRules};
 
@@ -61,14 +61,17 @@ impl KnowledgeBase {
     fn plan(&mut self, change: Change, moves: &mut Vec<Move>) {
         match change {
             Change::Put(checked) => {
-                self.take_out(&checked.source, moves);
+                let rank = self.take_out(&checked.source, moves).unwrap_or_else(|| {
+                    let (before, after) = self.documents.around(&checked.source);
+                    rank_between(before.map(|it| it.rank), after.map(|it| it.rank))
+                });
                 let slot = self.slots.insert(());
-                let document = Rc::new(Document::new(slot, checked));
+                let document = Rc::new(Document::new(slot, rank, checked));
                 self.held += document.bytes;
                 self.documents.insert(document.contribution.source.clone(), document.clone());
                 moves.extend(items(&document).map(|(item, place)| Move::Come(item, place)));
             }
-            Change::Remove(source) => self.take_out(&source, moves),
+            Change::Remove(source) => _ = self.take_out(&source, moves),
             Change::Rules(rules) => self.exchange_rules(rules, moves),
         }
     }
@@ -110,11 +113,13 @@ impl KnowledgeBase {
         }
     }
 
-    fn take_out(&mut self, source: &str, moves: &mut Vec<Move>) {
-        let Some(document) = self.documents.remove(source) else { return };
+    /// Gives the rank of what was there.
+    fn take_out(&mut self, source: &str, moves: &mut Vec<Move>) -> Option<u32> {
+        let document = self.documents.remove(source)?;
         self.slots.remove(document.slot);
         self.held -= document.bytes;
         moves.extend(items(&document).map(|(item, place)| Move::Leave(item, place)));
+        Some(document.rank)
     }
 
     /// Takes out the mentions of every name that comes to belong to another entity, and puts them in
@@ -151,6 +156,6 @@ fn items(document: &Rc<Document>) -> impl Iterator<Item = (Item, Place)> {
         (Item::Keyword, keywords.len()),
     ];
     counts.into_iter().flat_map(move |(item, count)| {
-        (0..count as u32).map(move |index| (item, Place { document: document.clone(), index }))
+        (0..count as u32).map(move |index| (item, Place::new(document.clone(), index)))
     })
 }
