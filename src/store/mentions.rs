@@ -22,10 +22,14 @@ pub(super) trait Mention: Ord + Clone {
     fn column(&self, column: usize) -> &Rc<str>;
 
     /// What it adds to the vector of the thing.
-    fn vector(&self) -> Option<&UnitVector>;
+    fn vector(&self) -> Option<&UnitVector> {
+        None
+    }
 
     /// What it adds to the weight of the thing, in thousandths.
-    fn weight(&self) -> u64;
+    fn weight(&self) -> u64 {
+        0
+    }
 }
 
 /// The mentions of one thing, and what they add up to: a pure function of which mentions there are.

@@ -1,4 +1,4 @@
-use crate::text::fold_width;
+use crate::text::normalise;
 
 /// Words that end in -is or -us and are plurals all the same; those endings are otherwise kept, for
 /// "analysis" and "status" are none.
@@ -23,10 +23,7 @@ const SINGULARS: [&str; 6] = ["canvas", "cors", "https", "lens", "news", "window
 /// assert_ne!(entity_key("HTTPS"), entity_key("HTTP"));
 /// ```
 pub fn entity_key(name: &str) -> String {
-    let folded = match name.is_ascii() {
-        true => name.to_ascii_lowercase(),
-        false => name.chars().map(fold_width).flat_map(char::to_lowercase).collect(),
-    };
+    let folded = normalise(name);
     let mut key = unquoted(&folded);
     if key.is_empty() {
         // A name of nothing but quotes is still a name.
@@ -103,6 +100,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::text::fold_width;
 
     fn assert_one(names: &[&str]) {
         for name in names {

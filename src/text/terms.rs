@@ -135,7 +135,10 @@ pub fn lower_case(text: &str) -> String {
 
 /// Lower-cased and width-folded: a word as [`terms`] take it, before it is stemmed.
 pub fn normalise(word: &str) -> String {
-    word.chars().map(fold_width).flat_map(char::to_lowercase).collect()
+    match word.is_ascii() {
+        true => word.to_ascii_lowercase(),
+        false => word.chars().map(fold_width).flat_map(char::to_lowercase).collect(),
+    }
 }
 
 /// Splits at `_`, `.`, `:` and where a small letter or a digit meets a capital. What is not split has no

@@ -109,14 +109,6 @@ impl Mention for ExcerptPlace {
     fn column(&self, _: usize) -> &Rc<str> {
         unreachable!("an excerpt's places are counted, its texts are those of the first")
     }
-
-    fn vector(&self) -> Option<&UnitVector> {
-        None
-    }
-
-    fn weight(&self) -> u64 {
-        0
-    }
 }
 
 /// One description of an entity.
@@ -153,10 +145,6 @@ impl Mention for EntityPlace {
 
     fn vector(&self) -> Option<&UnitVector> {
         Some(&self.mention().vector)
-    }
-
-    fn weight(&self) -> u64 {
-        0
     }
 }
 
@@ -236,14 +224,6 @@ impl Mention for EndPlace {
     fn column(&self, _: usize) -> &Rc<str> {
         if self.target { &self.mention().target } else { &self.mention().source }
     }
-
-    fn vector(&self) -> Option<&UnitVector> {
-        None
-    }
-
-    fn weight(&self) -> u64 {
-        0
-    }
 }
 
 /// One keyword of a document's content.
@@ -265,14 +245,6 @@ impl Mention for KeywordPlace {
 
     fn column(&self, _: usize) -> &Rc<str> {
         &self.0.contribution().keywords[self.0.index()]
-    }
-
-    fn vector(&self) -> Option<&UnitVector> {
-        None
-    }
-
-    fn weight(&self) -> u64 {
-        0
     }
 }
 
