@@ -44,8 +44,12 @@ fn what_is_held_is_told_and_let_go_again() {
             assert!((told - left).abs() < 0.1 * full, "{told} told of {left}");
             lefts.push(left);
         }
-        // Room in tables that have grown; after some rounds they grow no more.
-        assert!(lefts[4] < 1.001 * lefts[3], "what is left grows: {lefts:?}");
+        // Room in tables that have grown. Keys are hashed with a seed of the run, so one table may
+        // still double in any round; what leaks grows in every one.
+        assert!(
+            lefts.windows(2).any(|two| two[1] < 1.001 * two[0]),
+            "what is left grows: {lefts:?}"
+        );
         assert!(lefts[4] < 1.1 * lefts[0], "what is left grows: {lefts:?}");
         drop(kb);
         // What the test itself keeps: its list, the buffer of standard output.
