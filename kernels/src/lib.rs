@@ -1,10 +1,12 @@
-//! The loops in which searches, embeddings and records spend their time, compiled for speed.
+//! The loops in which searches, embeddings, records and ingests spend their time, compiled for speed.
 
 pub mod checksum;
 pub mod codes;
 pub mod lanes;
 pub mod rotate;
 pub mod rows;
+pub mod text;
+pub mod tokens;
 
 /// Adds `scale` times the bytes, taken as signed, to a sum of as many components.
 #[inline(never)]
@@ -78,16 +80,6 @@ pub mod native {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn whole_numbers_are_those_that_rounding_gives() {
-        let halves = (-70_000..70_000).map(|i| f64::from(i) * 0.25);
-        let beside =
-            [0.5_f64, -0.5, 1.5, 2.5, 32_766.5].map(|half| [half.next_down(), half.next_up()]);
-        for value in halves.chain(beside.into_iter().flatten()) {
-            assert_eq!(rows::whole(value), value.round() as i16, "{value}");
-        }
-    }
 
     #[test]
     fn loops_give_what_is_written_on_them_at_any_length() {

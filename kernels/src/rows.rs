@@ -1,6 +1,8 @@
 //! Vectors as numbers of 12 bits: eight in one place, which suffice to choose by, the other four in
 //! another, for the last word.
 
+use std::rc::Rc;
+
 use crate::lanes::Lanes;
 
 /// The largest number of 12 bits: what the largest component becomes.
@@ -20,10 +22,29 @@ pub fn round(values: &[f32], scale: f32, to: &mut [i16]) {
 /// The nearest whole number, halves away from zero, of one that fits 16 bits: `f64::round` is a call that
 /// takes longer.
 #[inline]
-pub fn whole(value: f64) -> i16 {
+fn whole(value: f64) -> i16 {
     let towards_zero = value as i32;
     let rest = value - f64::from(towards_zero);
     (towards_zero + i32::from(rest >= 0.5) - i32::from(rest <= -0.5)) as i16
+}
+
+/// Components at length `one`, which must fit 16 bits, rounded; zeros stay zeros. `None` if one of them is
+/// not finite.
+#[inline(never)]
+pub fn unit(values: &[f32], one: f64) -> Option<Rc<[i16]>> {
+    // In f64, so that large components neither overflow nor vanish.
+    let squares: f64 = values.iter().map(|&value| f64::from(value) * f64::from(value)).sum();
+    let scale = if squares > 0.0 { one / squares.sqrt() } else { 0.0 };
+    let scaled = values.iter().map(|&value| whole(f64::from(value) * scale));
+    squares.is_finite().then(|| scaled.collect())
+}
+
+/// [`unit`] for whole numbers.
+#[inline(never)]
+pub fn unit_of_sum(sum: &[i64], one: f64) -> Rc<[i16]> {
+    let squares: f64 = sum.iter().map(|&value| value as f64 * value as f64).sum();
+    let scale = if squares > 0.0 { one / squares.sqrt() } else { 0.0 };
+    sum.iter().map(|&value| whole(value as f64 * scale)).collect()
 }
 
 /// The size of the largest component; infinite or NaN if one is.
@@ -47,10 +68,12 @@ pub fn squares_of_16(numbers: &[i16]) -> i64 {
     numbers.iter().map(|&number| i64::from(i32::from(number) * i32::from(number))).sum()
 }
 
-/// Writes numbers as bytes, little-endian, to twice as many places.
+/// Writes numbers as bytes, little-endian, behind what is there.
 #[inline(never)]
-pub fn to_bytes(numbers: &[i16], bytes: &mut [u8]) {
-    for (to, number) in bytes.as_chunks_mut().0.iter_mut().zip(numbers) {
+pub fn push_bytes(numbers: &[i16], bytes: &mut Vec<u8>) {
+    let from = bytes.len();
+    bytes.resize(from + 2 * numbers.len(), 0);
+    for (to, number) in bytes[from..].as_chunks_mut().0.iter_mut().zip(numbers) {
         *to = number.to_le_bytes();
     }
 }
@@ -126,4 +149,19 @@ pub fn dot_lower<L: Lanes>(lower: &[u8], query: &[i16]) -> i32 {
         first + two.get(1).map_or(0, |&second| i32::from(byte >> 4) * i32::from(second))
     });
     sum.sum_longs().wrapping_add(tail.sum::<i32>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_are_those_that_rounding_gives() {
+        let halves = (-70_000..70_000).map(|i| f64::from(i) * 0.25);
+        let beside =
+            [0.5_f64, -0.5, 1.5, 2.5, 32_766.5].map(|half| [half.next_down(), half.next_up()]);
+        for value in halves.chain(beside.into_iter().flatten()) {
+            assert_eq!(whole(value), value.round() as i16, "{value}");
+        }
+    }
 }

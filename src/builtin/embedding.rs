@@ -75,6 +75,7 @@ mod tests {
         assert!((vector[0] - 6.0 / length).abs() < 1e-6 && (vector[1] + 3.0 / length).abs() < 1e-6);
         assert_eq!(embedder.embed_one("unknown"), [0.0, 0.0]);
         assert_eq!(embedder.embed_one(""), [0.0, 0.0]);
-        assert_eq!(block_on(embedder.embed(vec!["Embeddings".into()])).unwrap().vectors, [vector]);
+        let embedded = block_on(embedder.embed(vec!["Embeddings".into()])).unwrap();
+        assert_eq!(embedded, vec![vector].into());
     }
 }

@@ -14,7 +14,7 @@ use super::{
     instance::{Call, Embedder, Engine},
     models::{completion_key, embedding_key},
     signal::Signal,
-    usage::{Budget, Usage, borrowed},
+    usage::{Budget, Usage},
 };
 use crate::{
     order::OrderedMap,
@@ -102,7 +102,7 @@ impl Engine {
             self.0.embeddings.cache.peek(key).is_none() && costs.first(key)
         });
         costs.usage.embedding_calls += texts.len().div_ceil(embedder.max_batch().max(1));
-        costs.usage.embedding_tokens += self.counter().cost(&borrowed(&texts)).await;
+        costs.usage.embedding_tokens += self.counter().cost(&texts).await;
         Ok(())
     }
 

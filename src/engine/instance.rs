@@ -375,7 +375,7 @@ impl Engine {
     }
 
     pub(super) fn counter(&self) -> Counter {
-        Counter(self.0.ports.counter.clone())
+        Counter::new(self.0.ports.counter.clone())
     }
 
     /// Who reads and answers for this call.
@@ -389,9 +389,9 @@ impl Engine {
             None => self.0.extractive.clone(),
             Some(llm) => {
                 let limits = self.0.completions.clone();
-                let limited =
-                    LimitedLanguageModel::new(paid.completion(llm.clone()), limits, call.caller)
-                        .metered(call.meter.clone());
+                let limited = LimitedLanguageModel::new(llm.clone(), limits, call.caller)
+                    .metered(call.meter.clone())
+                    .noting(paid.clone());
                 Rc::new(PromptedReader::new(Rc::new(limited), self.0.options.prompts.clone()))
             }
         }
@@ -421,9 +421,10 @@ impl Engine {
                 Ok(vectors)
             }
             Some(Embedder::Model(model)) => {
-                let (limits, noting) = (self.0.embeddings.clone(), paid.embedding(model.clone()));
-                let limited = LimitedEmbeddingModel::new(noting, limits, call.caller)
-                    .metered(call.meter.clone());
+                let limits = self.0.embeddings.clone();
+                let limited = LimitedEmbeddingModel::new(model.clone(), limits, call.caller)
+                    .metered(call.meter.clone())
+                    .noting(paid.clone());
                 let vectors = limited.embed(texts).await?.vectors;
                 vectors.iter().map(|vector| UnitVector::from_f32(vector)).collect()
             }

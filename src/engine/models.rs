@@ -1,6 +1,6 @@
 //! A model behind its limits and its cache, itself a model.
 
-use std::{future::Future, rc::Rc};
+use std::{future::Future, mem::take, rc::Rc};
 
 use futures::{
     future::{FutureExt, LocalBoxFuture, join_all, ready},
@@ -10,6 +10,7 @@ use futures::{
 use super::{
     cache::{Cache, Key, Weigh},
     limits::{CallGate, Caller, Permit},
+    paid::{Answer, Paid},
     signal::within,
     usage::{Meter, UnderWay},
 };
@@ -68,6 +69,7 @@ pub struct LimitedLanguageModel {
     limits: Rc<CallLimits<Rc<str>>>,
     caller: Caller,
     meter: Meter,
+    paid: Paid,
 }
 
 impl LimitedLanguageModel {
@@ -77,7 +79,8 @@ impl LimitedLanguageModel {
         limits: Rc<CallLimits<Rc<str>>>,
         caller: Caller,
     ) -> Self {
-        LimitedLanguageModel { inner, limits, caller, meter: Meter::default() }
+        let (meter, paid) = (Meter::default(), Paid::default());
+        LimitedLanguageModel { inner, limits, caller, meter, paid }
     }
 
     /// Its calls written down.
@@ -85,17 +88,24 @@ impl LimitedLanguageModel {
         LimitedLanguageModel { meter, ..self }
     }
 
+    /// Its whole answers noted.
+    pub(super) fn noting(self, paid: Paid) -> Self {
+        LimitedLanguageModel { paid, ..self }
+    }
+
     fn key(&self, request: &Completion) -> Key {
         completion_key(self.inner.id(), request)
     }
 
-    async fn ask(self, request: Completion) -> Result<Rc<str>> {
+    async fn ask(self, key: Key, request: Completion) -> Result<Rc<str>> {
         let _permit = self.limits.gate.acquire(self.caller).await;
         let _under_way = self.meter.begin_completion(&request).await?;
         let answer = self.inner.complete(request.clone());
         let Said { text, tokens } = self.limits.in_time(self.inner.id(), answer).await?;
+        let text: Rc<str> = text.into();
+        self.paid.note(key, Answer::Text(text.clone()));
         self.meter.completed(&request, &text, tokens).await;
-        Ok(text.into())
+        Ok(text)
     }
 }
 
@@ -111,7 +121,7 @@ impl LanguageModel for LimitedLanguageModel {
     fn complete(&self, request: Completion) -> LocalBoxFuture<'static, Result<Said>> {
         let (key, model) = (self.key(&request), self.clone());
         let cache = self.limits.cache.clone();
-        async move { Ok((&*cache.get_or_compute(key, model.ask(request)).await?).into()) }
+        async move { Ok((&*cache.get_or_compute(key, model.ask(key, request)).await?).into()) }
             .boxed_local()
     }
 
@@ -190,6 +200,7 @@ pub struct LimitedEmbeddingModel {
     limits: Rc<CallLimits<Rc<[f32]>>>,
     caller: Caller,
     meter: Meter,
+    paid: Paid,
 }
 
 impl LimitedEmbeddingModel {
@@ -199,7 +210,8 @@ impl LimitedEmbeddingModel {
         limits: Rc<CallLimits<Rc<[f32]>>>,
         caller: Caller,
     ) -> Self {
-        LimitedEmbeddingModel { inner, limits, caller, meter: Meter::default() }
+        let (meter, paid) = (Meter::default(), Paid::default());
+        LimitedEmbeddingModel { inner, limits, caller, meter, paid }
     }
 
     /// Its calls written down.
@@ -207,17 +219,22 @@ impl LimitedEmbeddingModel {
         LimitedEmbeddingModel { meter, ..self }
     }
 
+    /// Its answers noted.
+    pub(super) fn noting(self, paid: Paid) -> Self {
+        LimitedEmbeddingModel { paid, ..self }
+    }
+
     /// The vectors of different texts. Sends for those that are neither cached nor on their way.
-    async fn vectors(self, texts: Vec<(Key, String)>) -> Result<Vec<Rc<[f32]>>> {
+    async fn vectors(self, keys: Vec<Key>, mut texts: Vec<String>) -> Result<Vec<Rc<[f32]>>> {
         let cache = &self.limits.cache;
-        let mut pending: Vec<_> = texts.iter().map(|(key, _)| cache.find(*key)).collect();
-        let missing: Vec<_> = (0..texts.len()).filter(|&i| pending[i].is_none()).collect();
+        let mut pending: Vec<_> = keys.iter().map(|key| cache.find(*key)).collect();
+        let missing: Vec<_> = (0..keys.len()).filter(|&i| pending[i].is_none()).collect();
         for batch in missing.chunks(self.inner.max_batch().max(1)) {
-            let asked = batch.iter().map(|&i| texts[i].1.clone()).collect();
+            let asked = batch.iter().map(|&i| (keys[i], take(&mut texts[i]))).unzip();
             let answer = self.clone().ask(asked).boxed_local().shared();
             for (place, &i) in batch.iter().enumerate() {
                 let vector = answer.clone().map(move |vectors| Ok(vectors?[place].clone()));
-                pending[i] = Some(cache.launch(texts[i].0, vector));
+                pending[i] = Some(cache.launch(keys[i], vector));
             }
         }
         // All of them, so that what was paid for is kept even if one batch fails.
@@ -225,17 +242,20 @@ impl LimitedEmbeddingModel {
     }
 
     /// One call of the model.
-    async fn ask(self, texts: Vec<String>) -> Result<Rc<[Rc<[f32]>]>> {
+    async fn ask(self, (keys, texts): (Vec<Key>, Vec<String>)) -> Result<Rc<[Rc<[f32]>]>> {
         let _permit = self.limits.gate.acquire(self.caller).await;
         let _under_way = self.meter.begin_embedding(&texts).await?;
         let answer = self.inner.embed(texts.clone());
         let Embedded { vectors, tokens } = self.limits.in_time(self.inner.id(), answer).await?;
         self.meter.embedded(&texts, tokens).await;
         self.check(texts.len(), &vectors)?;
-        Ok(vectors.into_iter().map(Rc::from).collect())
+        for (key, vector) in keys.into_iter().zip(&vectors) {
+            self.paid.note(key, Answer::Vector(vector.clone()));
+        }
+        Ok(vectors.into())
     }
 
-    fn check(&self, texts: usize, vectors: &[Vec<f32>]) -> Result<()> {
+    fn check(&self, texts: usize, vectors: &[Rc<[f32]>]) -> Result<()> {
         let (id, dimensions) = (self.inner.id(), self.inner.dimensions());
         if vectors.len() != texts {
             let got = vectors.len();
@@ -280,19 +300,20 @@ impl EmbeddingModel for LimitedEmbeddingModel {
     fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Embedded>> {
         let model = self.clone();
         async move {
-            let mut unique = Vec::new();
+            let (mut keys, mut unique) = (Vec::new(), Vec::new());
             let mut numbers = OrderedMap::new();
             let mut places = Vec::with_capacity(texts.len());
             for text in texts {
                 let key = embedding_key(model.inner.id(), &text);
                 places.push(*numbers.get_or_insert_with(key, || {
-                    unique.push((key, text));
-                    unique.len() - 1
+                    keys.push(key);
+                    unique.push(text);
+                    keys.len() - 1
                 }));
             }
-            let vectors = model.vectors(unique).await?;
-            let vectors: Vec<_> = places.into_iter().map(|place| vectors[place].to_vec()).collect();
-            Ok(vectors.into())
+            let vectors = model.vectors(keys, unique).await?;
+            let vectors = places.into_iter().map(|place| vectors[place].clone()).collect();
+            Ok(Embedded { vectors, tokens: None })
         }
         .boxed_local()
     }

@@ -16,11 +16,10 @@ use futures::{FutureExt, future::LocalBoxFuture};
 use super::{
     cache::Key,
     instance::{Embedder, Engine},
-    models::{completion_key, embedding_key},
     schema::{Changed, META, PAID, PAID_FOR, document_key, put},
 };
 use crate::{
-    port::{Changes, Completion, Embedded, EmbeddingModel, LanguageModel, Said},
+    port::Changes,
     record::{
         Result,
         codec::{decode_bytes, encode, encode_bytes},
@@ -54,21 +53,17 @@ struct Notes {
 }
 
 /// What a model answered.
-enum Answer {
-    Text(String),
-    Vector(Vec<f32>),
+pub(super) enum Answer {
+    Text(Rc<str>),
+    Vector(Rc<[f32]>),
 }
 
 impl Notes {
-    fn note(&self, key: Key, answer: Answer) {
-        self.noted.borrow_mut().push((key, answer));
-    }
-
     /// Key and record of an answer.
     fn row(&self, key: Key, answer: Answer) -> (String, Vec<u8>) {
         let hex: String = key.bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        let (kind, answer) = match answer {
-            Answer::Text(text) => (COMPLETION, text.into_bytes()),
+        let (kind, answer): (u8, Vec<u8>) = match answer {
+            Answer::Text(text) => (COMPLETION, text.as_bytes().into()),
             Answer::Vector(vector) => {
                 (EMBEDDING, vector.iter().flat_map(|x| x.to_le_bytes()).collect())
             }
@@ -79,82 +74,15 @@ impl Notes {
 }
 
 impl Paid {
-    /// The model with its whole answers noted.
-    pub fn completion(&self, model: Rc<dyn LanguageModel>) -> Rc<dyn LanguageModel> {
-        match &self.0 {
-            Some(notes) => Rc::new(Noting { model, notes: notes.clone() }),
-            None => model,
-        }
-    }
-
-    /// The model with its answers noted.
-    pub fn embedding(&self, model: Rc<dyn EmbeddingModel>) -> Rc<dyn EmbeddingModel> {
-        match &self.0 {
-            Some(notes) => Rc::new(Noting { model, notes: notes.clone() }),
-            None => model,
+    pub fn note(&self, key: Key, answer: Answer) {
+        if let Some(notes) = &self.0 {
+            notes.noted.borrow_mut().push((key, answer));
         }
     }
 
     /// The keys of what is in the storage.
     pub fn kept(&self) -> Rc<[String]> {
         self.0.as_ref().map_or([].into(), |notes| notes.kept.borrow().clone().into())
-    }
-}
-
-struct Noting<M: ?Sized> {
-    model: Rc<M>,
-    notes: Rc<Notes>,
-}
-
-impl LanguageModel for Noting<dyn LanguageModel> {
-    fn id(&self) -> &str {
-        self.model.id()
-    }
-
-    fn takes_json(&self) -> bool {
-        self.model.takes_json()
-    }
-
-    fn complete(&self, request: Completion) -> LocalBoxFuture<'static, Result<Said>> {
-        let key = completion_key(self.model.id(), &request);
-        let (answer, notes) = (self.model.complete(request), self.notes.clone());
-        Box::pin(async move {
-            let answer = answer.await?;
-            notes.note(key, Answer::Text(answer.text.clone()));
-            Ok(answer)
-        })
-    }
-}
-
-impl EmbeddingModel for Noting<dyn EmbeddingModel> {
-    fn id(&self) -> &str {
-        self.model.id()
-    }
-
-    fn dimensions(&self) -> usize {
-        self.model.dimensions()
-    }
-
-    fn max_batch(&self) -> usize {
-        self.model.max_batch()
-    }
-
-    fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Embedded>> {
-        let keys: Vec<Key> =
-            texts.iter().map(|text| embedding_key(self.model.id(), text)).collect();
-        let (vectors, notes) = (self.model.embed(texts), self.notes.clone());
-        let dimensions = self.model.dimensions();
-        Box::pin(async move {
-            let answer = vectors.await?;
-            let Embedded { vectors, .. } = &answer;
-            // What is out of form is refused by whoever asked.
-            if vectors.len() == keys.len() && vectors.iter().all(|v| v.len() == dimensions) {
-                for (key, vector) in keys.into_iter().zip(vectors) {
-                    notes.note(key, Answer::Vector(vector.clone()));
-                }
-            }
-            Ok(answer)
-        })
     }
 }
 

@@ -228,7 +228,7 @@ impl Engine {
             let low: Vec<_> = probes.collect();
 
             let vector_weight = self.vector_weight(options.weights);
-            let estimates = counter.0.is_none();
+            let estimates = counter.by.is_none();
             let search = |knowledge: &KnowledgeBase| {
                 // Else its vectors are by another model now.
                 let same = self.0.version.generation() == generation;
@@ -345,7 +345,7 @@ impl Found {
         let excerpts = self.excerpts.iter().map(FoundExcerpt::shown).collect();
         let excerpts = fitting(counter, max_tokens, excerpts).await?;
         self.excerpts.truncate(excerpts);
-        if counter.0.is_some() {
+        if counter.by.is_some() {
             let entities = self.entities.iter().map(FoundEntity::shown).collect();
             let entities = fitting(counter, max_tokens, entities).await?;
             self.entities.truncate(entities);

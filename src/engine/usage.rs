@@ -75,20 +75,28 @@ impl Default for Budget {
 
 /// Counts by the user's way, or else estimates.
 #[derive(Clone, Default)]
-pub(super) struct Counter(pub Option<Rc<dyn TokenCounter>>);
+pub(super) struct Counter {
+    pub by: Option<Rc<dyn TokenCounter>>,
+    /// System prompts with their tokens: few, and the same over and over.
+    systems: Rc<RefCell<Vec<(String, usize)>>>,
+}
 
 impl Counter {
+    pub fn new(by: Option<Rc<dyn TokenCounter>>) -> Self {
+        Counter { by, ..Counter::default() }
+    }
+
     pub async fn count(&self, text: &str) -> Result<usize> {
-        match &self.0 {
+        match &self.by {
             None => Ok(estimate_tokens(text)),
             Some(counter) => counter.count(text.into()).await,
         }
     }
 
     /// Tokens of all of them, for accounting: a counter that fails must not cost what was paid for.
-    pub async fn cost(&self, texts: &[&str]) -> usize {
+    pub async fn cost(&self, texts: &[impl AsRef<str>]) -> usize {
         let mut sum = 0;
-        for text in texts {
+        for text in texts.iter().map(AsRef::as_ref) {
             sum += self.count(text).await.unwrap_or_else(|_| estimate_tokens(text));
         }
         sum
@@ -96,13 +104,19 @@ impl Counter {
 
     /// Tokens of a question, system prompt included.
     pub async fn prompt(&self, request: &Completion) -> usize {
-        self.cost(&[request.system.as_deref().unwrap_or_default(), &request.prompt]).await
+        let Some(system) = &request.system else { return self.cost(&[&request.prompt]).await };
+        let known =
+            self.systems.borrow().iter().find(|(known, _)| known == system).map(|known| known.1);
+        let tokens = match known {
+            Some(tokens) => tokens,
+            None => {
+                let tokens = self.cost(&[system]).await;
+                self.systems.borrow_mut().push((system.clone(), tokens));
+                tokens
+            }
+        };
+        tokens + self.cost(&[&request.prompt]).await
     }
-}
-
-/// Texts as a [`Counter`] takes them.
-pub(super) fn borrowed(texts: &[String]) -> Vec<&str> {
-    texts.iter().map(String::as_str).collect()
 }
 
 /// What one budget is measured by.
@@ -217,7 +231,7 @@ impl Meter {
 
     /// Lets a batch of texts to the embedding model through.
     pub async fn begin_embedding(&self, texts: &[String]) -> Result<UnderWay> {
-        let ahead = if self.counts_ahead() { self.counter.cost(&borrowed(texts)).await } else { 0 };
+        let ahead = if self.counts_ahead() { self.counter.cost(texts).await } else { 0 };
         self.begin(ahead, Usage { embedding_calls: 1, ..Usage::default() }).await
     }
 
@@ -247,7 +261,7 @@ impl Meter {
     pub async fn embedded(&self, texts: &[String], told: Option<usize>) {
         let embedding_tokens = match told {
             Some(tokens) => tokens,
-            None => self.counter.cost(&borrowed(texts)).await,
+            None => self.counter.cost(texts).await,
         };
         self.book(Usage { embedding_tokens, estimated: told.is_none(), ..Usage::default() });
     }

@@ -271,12 +271,17 @@ impl EmbeddingModel for JsEmbeddingModel {
 
 /// The components of an array-like of numbers; what is not one gives NaN or nothing, which the
 /// engine's check of every vector refuses.
-fn numbers(vector: &JsValue) -> Vec<f32> {
-    let length = property(vector, "length").as_f64();
-    match length.filter(|length| *length <= MOST_DIMENSIONS).map(|_| Floats::new(vector)) {
-        Some(Ok(floats)) => floats.unchecked_into::<Float32Array>().to_vec(),
-        _ => Vec::new(),
-    }
+fn numbers(vector: &JsValue) -> Rc<[f32]> {
+    let floats = match vector.dyn_ref::<Float32Array>() {
+        Some(floats) => Some(floats.clone()),
+        None => property(vector, "length")
+            .as_f64()
+            .filter(|length| *length <= MOST_DIMENSIONS)
+            .and_then(|_| Floats::new(vector).ok())
+            .map(JsCast::unchecked_into),
+    };
+    let floats = floats.filter(|floats| f64::from(floats.length()) <= MOST_DIMENSIONS);
+    floats.map_or_else(Vec::new, |floats| floats.to_vec()).into()
 }
 
 /// A `Reranker` object.

@@ -71,14 +71,14 @@ pub trait LanguageModel {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Embedded {
     /// One a text, in the order of the texts, not necessarily of unit length.
-    pub vectors: Vec<Vec<f32>>,
+    pub vectors: Vec<Rc<[f32]>>,
     /// Tokens that the call took, if the provider tells.
     pub tokens: Option<usize>,
 }
 
 impl From<Vec<Vec<f32>>> for Embedded {
     fn from(vectors: Vec<Vec<f32>>) -> Self {
-        Embedded { vectors, tokens: None }
+        Embedded { vectors: vectors.into_iter().map(Rc::from).collect(), tokens: None }
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     port::{Completion, ExcerptReading, JsonForm, ReadEntity, ReadRelationship},
-    text::lower_case,
+    text::equal_but_for_case,
 };
 
 /// Longer names are sentences that lost their way.
@@ -171,8 +171,7 @@ impl Extraction {
                 let mut fields = fields.into_iter();
                 let mut next = || fields.next().unwrap_or_default();
                 let (name, category) = (next(), next());
-                let description =
-                    fields.filter(|field| !field.is_empty()).collect::<Vec<_>>().join(" ");
+                let description = joined(fields.filter(|field| !field.is_empty()));
                 self.push_entity(ReadEntity { name, category, description });
             }
             Kind::Relationship => self.take_relationship(fields),
@@ -194,7 +193,11 @@ impl Extraction {
         let mut fields = fields.into_iter();
         let mut next = || fields.next().unwrap_or_default();
         let (source, target) = (next(), next());
-        let description = fields.collect::<Vec<_>>().join(" ").trim().to_owned();
+        let mut description = joined(fields);
+        let trimmed = description.trim();
+        if trimmed.len() < description.len() {
+            description = trimmed.to_owned();
+        }
         self.push_relationship(ReadRelationship { source, target, description, keywords, weight });
     }
 
@@ -353,7 +356,7 @@ impl Extraction {
 
     fn push_relationship(&mut self, relationship: ReadRelationship) {
         let ReadRelationship { source, target, .. } = &relationship;
-        if is_name(source) && is_name(target) && lower_case(source) != lower_case(target) {
+        if is_name(source) && is_name(target) && !equal_but_for_case(source, target) {
             self.relationships.push(relationship);
         }
     }
@@ -381,12 +384,16 @@ fn read_entity(value: &Value) -> ReadEntity {
     }
 }
 
+fn joined(fields: impl Iterator<Item = String>) -> String {
+    fields.reduce(|all, field| all + " " + &field).unwrap_or_default()
+}
+
 /// Neither empty, nor a placeholder of the prompt's form, nor a sentence.
 fn is_name(name: &str) -> bool {
     let placeholder = name.starts_with('<') && name.ends_with('>');
     let nothing = ["n/a", "null", "..."].iter().any(|word| name.eq_ignore_ascii_case(word));
     name.contains(|c: char| c.is_alphanumeric())
-        && name.chars().count() <= MAX_NAME
+        && (name.len() <= MAX_NAME || name.chars().count() <= MAX_NAME)
         && !placeholder
         && !nothing
 }
@@ -413,6 +420,9 @@ fn parse_weight(text: &str) -> Option<f64> {
         ("very strong", 10.0),
         ("very high", 10.0),
     ];
+    if let [figure @ b'0'..=b'9'] = text.as_bytes() {
+        return Some(f64::from(figure - b'0'));
+    }
     let text = text.trim().trim_end_matches('.').to_ascii_lowercase();
     let text = text
         .trim_start_matches("strength")

@@ -5,6 +5,8 @@
 //! Models bend it in every way, so a record is found by the word that opens it and the delimiter
 //! behind that word; parentheses, quotes and what separates records are taken where they are.
 
+use smolrag_kernels::text::{Bytes, find, find_word, is_plain, these, visible_but};
+
 /// What a record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -80,22 +82,15 @@ enum Delimiter {
 }
 
 fn heads(text: &str) -> Vec<Head> {
-    let bytes = text.as_bytes();
+    /// What the kinds begin with.
+    static BEGINNINGS: Bytes = these(b"ckreCKRE");
     let mut heads = Vec::new();
-    let mut at = 0;
-    let mut in_word = false;
-    while at < text.len() {
-        // Few places are the beginning of a word that may be one of the kinds.
-        let byte = bytes[at];
-        let may_be = !in_word && matches!(byte.to_ascii_lowercase(), b'c' | b'k' | b'r' | b'e');
-        in_word = byte.is_ascii_alphanumeric() || byte == b'_';
-        match may_be.then(|| head_at(text, at)).flatten() {
-            Some(head) => {
-                at = head.fields;
-                in_word = false;
-                heads.push(head);
-            }
-            None => at += 1,
+    let mut from = 0;
+    while let Some(at) = find_word(text.as_bytes(), from, &BEGINNINGS) {
+        from = at + 1;
+        if let Some(head) = head_at(text, at) {
+            from = head.fields;
+            heads.push(head);
         }
     }
     heads
@@ -108,7 +103,12 @@ fn head_at(text: &str, at: usize) -> Option<Head> {
             .get(at..at + name.len())
             .is_some_and(|word| word.eq_ignore_ascii_case(name.as_bytes()))
     })?;
-    let before = &text[..at];
+    let (before, after) = (&text[..at], at + name.len());
+    // As it should be, and mostly is.
+    if before.ends_with("(\"") && text[after..].starts_with("\"<|>") {
+        let (delimiter, start, fields) = (Delimiter::Mark, at - 2, after + 4);
+        return Some(Head { kind, start, fields, delimiter, opened: true });
+    }
     if before.ends_with(|c: char| c.is_alphanumeric() || c == '_') {
         return None;
     }
@@ -123,7 +123,6 @@ fn head_at(text: &str, at: usize) -> Option<Head> {
         unquoted.len()
     };
 
-    let after = at + name.len();
     let rest = text[after..].trim_start_matches(|c: char| is_wrapping(c) || c == ' ' || c == ')');
     let from = text.len() - rest.len();
     let (delimiter, width) = match rest.chars().next()? {
@@ -141,6 +140,9 @@ fn is_wrapping(c: char) -> bool {
 
 /// The length of a field delimiter that the text starts with: `<|>`, `< | >`, `<||>`, `<|#|>`.
 fn delimiter_width(text: &str) -> Option<usize> {
+    if text.starts_with("<|>") {
+        return Some(3);
+    }
     let mut bars = 0;
     for (at, c) in text.char_indices() {
         match c {
@@ -158,11 +160,17 @@ fn delimiter_width(text: &str) -> Option<usize> {
 fn find_mark(text: &str, from: usize, word: &str) -> Option<std::ops::Range<usize>> {
     text[from..].match_indices('<').find_map(|(offset, _)| {
         let start = from + offset;
-        let rest = text[start + 1..].trim_start_matches([' ', '|', '｜']);
-        let found = rest.get(..word.len())?;
+        let rest = &text[start + 1..];
+        if rest.starts_with("|>") {
+            return None;
+        }
+        let rest = rest.trim_start_matches([' ', '|', '｜']);
+        if !rest.get(..word.len())?.eq_ignore_ascii_case(word) {
+            return None;
+        }
         let tail = rest[word.len()..].trim_start_matches([' ', '|', '｜']);
         let end = text.len() - tail.len() + usize::from(tail.starts_with('>'));
-        found.eq_ignore_ascii_case(word).then_some(start..end)
+        Some(start..end)
     })
 }
 
@@ -182,57 +190,77 @@ fn body(text: &str, opened: bool) -> (&str, bool) {
 /// The parenthesis that closes a record: the first that ends a line or stands before what separates
 /// records. Others belong to the text of a field.
 fn closing(text: &str) -> Option<usize> {
-    let is_closing = |c: char| matches!(c, ')' | ']' | '}' | '）');
-    text.match_indices(is_closing).find_map(|(at, found)| {
-        let rest =
-            text[at + found.len()..].trim_start_matches([' ', '\t', ',', ';', '`', '"', '*']);
-        let ends = rest.is_empty() || rest.starts_with(['\n', '\r', '+', '#']);
-        let ends = ends || (rest.starts_with('<') && delimiter_width(rest).is_none());
-        ends.then_some(at)
-    })
+    /// Of a wide sign, its first byte.
+    static CLOSING: Bytes = these(b")]}\xef");
+    let ends = |rest: &str| rest.is_empty() || rest.starts_with(['\n', '\r', '+', '#']);
+    let mut from = 0;
+    while let Some(at) = find(text.as_bytes(), from, &CLOSING) {
+        from = at + 1;
+        let Some(rest) = text[at..].strip_prefix([')', ']', '}', '）']) else { continue };
+        if ends(rest) {
+            return Some(at);
+        }
+        let rest = rest.trim_start_matches([' ', '\t', ',', ';', '`', '"', '*']);
+        if ends(rest) || (rest.starts_with('<') && delimiter_width(rest).is_none()) {
+            return Some(at);
+        }
+    }
+    None
 }
 
 fn split(body: &str, delimiter: Delimiter) -> Vec<String> {
-    let mut fields = Vec::new();
-    let mut from = 0;
-    let mut at = 0;
-    let mut quoted = false;
-    // What a mark may begin with; of a wide sign, its first byte.
-    let may_be_mark = |byte: &u8| matches!(byte, b'<' | b'|' | b' ' | b'#' | 0xef);
-    loop {
-        if delimiter == Delimiter::Mark {
-            let rest = &body.as_bytes()[at..];
-            at += rest.iter().position(may_be_mark).unwrap_or(rest.len());
-        }
-        let Some(c) = body[at..].chars().next() else { break };
-        let width = match delimiter {
-            Delimiter::Mark => delimiter_width(&body[at..]),
-            Delimiter::Character(mark) => {
+    let (mut fields, mut from) = (Vec::with_capacity(5), 0);
+    let mut push = |at: usize, width: usize| {
+        fields.push(clean(&body[from..at]));
+        from = at + width;
+    };
+    match delimiter {
+        Delimiter::Mark => find_delimiters(body, &mut push),
+        Delimiter::Character(mark) => {
+            let mut quoted = false;
+            for (at, c) in body.char_indices() {
                 quoted ^= c == '"';
-                (c == mark && !quoted).then_some(c.len_utf8())
+                if c == mark && !quoted {
+                    push(at, c.len_utf8());
+                }
             }
-        };
-        match width {
-            Some(width) => {
-                fields.push(clean(&body[from..at]));
-                at += width;
-                from = at;
-            }
-            None => at += c.len_utf8(),
         }
     }
-    fields.push(clean(&body[from..]));
+    push(body.len(), 0);
     fields
+}
+
+/// Tells of every [`Delimiter::Mark`], with its width.
+fn find_delimiters(body: &str, told: &mut impl FnMut(usize, usize)) {
+    /// What one may begin with; of a wide sign, its first byte.
+    static MAY_BE: Bytes = these(b"<| #\xef");
+    let bytes = body.as_bytes();
+    let mut from = 0;
+    while let Some(at) = find(bytes, from, &MAY_BE) {
+        from = at + 1;
+        // Mostly it is the space between two words.
+        if bytes.get(from).is_some_and(u8::is_ascii_alphanumeric) {
+            continue;
+        }
+        if let Some(width) = delimiter_width(&body[at..]) {
+            told(at, width);
+            from = at + width;
+        }
+    }
 }
 
 /// A field without the quotes, emphasis and line breaks around and inside it.
 pub(super) fn clean(field: &str) -> String {
+    static UNQUOTED: Bytes = visible_but(b"\\\"'`*");
+    static PLAIN: Bytes = visible_but(b"\\");
+    if is_plain(field, &UNQUOTED) {
+        return field.to_owned();
+    }
     let mut text = field.trim();
     while let Some(inner) = unwrap(text) {
         text = inner.trim();
     }
-    let plain = |byte: u8| byte == b' ' || (byte.is_ascii_graphic() && byte != b'\\');
-    if text.bytes().all(plain) && !text.contains("  ") {
+    if is_plain(text, &PLAIN) {
         return text.to_owned();
     }
     let text = text.replace("\\\"", "\"");

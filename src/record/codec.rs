@@ -338,9 +338,7 @@ impl<'a> DocumentEncoder<'a> {
             }
             Section::Vectors => {
                 let Some(vector) = contribution.vector(at) else { return false };
-                let from = record.len();
-                record.resize(from + 2 * vector.dimensions(), 0);
-                rows::to_bytes(vector.raw(), &mut record[from..]);
+                rows::push_bytes(vector.raw(), record);
                 true
             }
             Section::Start | Section::Keywords | Section::End => false,

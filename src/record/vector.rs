@@ -20,22 +20,14 @@ impl UnitVector {
 
     /// Scales to unit length and rounds. Refuses what is not finite; keeps a zero vector zero.
     pub fn from_f32(values: &[f32]) -> Result<Self> {
-        // In f64, so that large components neither overflow nor vanish.
-        let squares: f64 = values.iter().map(|&v| f64::from(v) * f64::from(v)).sum();
-        if !squares.is_finite() {
-            return Err(Error::provider(
-                "the embedding holds NaN or infinity; check the embedding model",
-            ));
-        }
-        let scale = if squares > 0.0 { f64::from(Self::ONE) / squares.sqrt() } else { 0.0 };
-        Ok(UnitVector(values.iter().map(|&v| rows::whole(f64::from(v) * scale)).collect()))
+        let refusal =
+            || Error::provider("the embedding holds NaN or infinity; check the embedding model");
+        rows::unit(values, f64::from(Self::ONE)).map(UnitVector).ok_or_else(refusal)
     }
 
     /// The unit vector along an exact sum of unit vectors.
     pub fn from_sum(sum: &[i64]) -> Self {
-        let squares: f64 = sum.iter().map(|&v| v as f64 * v as f64).sum();
-        let scale = if squares > 0.0 { f64::from(Self::ONE) / squares.sqrt() } else { 0.0 };
-        UnitVector(sum.iter().map(|&v| rows::whole(v as f64 * scale)).collect())
+        UnitVector(rows::unit_of_sum(sum, f64::from(Self::ONE)))
     }
 
     /// Takes components that are already in this form, as read from storage.

@@ -1,3 +1,5 @@
+use smolrag_kernels::text::{Bytes, is_plain, visible_but};
+
 use crate::text::normalise;
 
 /// Words that end in -is or -us and are plurals all the same; those endings are otherwise kept, for
@@ -23,14 +25,17 @@ const SINGULARS: [&str; 6] = ["canvas", "cors", "https", "lens", "news", "window
 /// assert_ne!(entity_key("HTTPS"), entity_key("HTTP"));
 /// ```
 pub fn entity_key(name: &str) -> String {
+    static UNQUOTED: Bytes = visible_but(b"'\"`");
     let folded = normalise(name);
-    let mut key = unquoted(&folded);
+    if is_plain(&folded, &UNQUOTED) {
+        return singular(folded);
+    }
+    let key = unquoted(&folded);
     if key.is_empty() {
         // A name of nothing but quotes is still a name.
         return folded.split_whitespace().collect();
     }
-    make_singular(&mut key);
-    key
+    singular(key)
 }
 
 /// Drops quotation marks, and makes all white space between words one space. Between two letters or digits
@@ -72,7 +77,11 @@ fn is_quote(c: char) -> bool {
 /// Gives the last word, if it is English, one form for the singular and the plural. It need not be a
 /// word, but it is the same for both: where the singular cannot be told from the plural (cache, match),
 /// both lose the e.
-fn make_singular(text: &mut String) {
+fn singular(mut text: String) -> String {
+    // Of the others none is a plural, nor has an e to lose.
+    if !text.ends_with(['s', 'e']) {
+        return text;
+    }
     let letters = text.bytes().rev().take_while(u8::is_ascii_lowercase).count();
     let start = text.len() - letters;
     let word = &text[start..];
@@ -84,7 +93,7 @@ fn make_singular(text: &mut String) {
     }
     let stem = &text[start..];
     if stem.len() <= 3 {
-        return;
+        return text;
     }
     if stem.ends_with("ie") {
         // movies, movie; queries, query.
@@ -93,6 +102,7 @@ fn make_singular(text: &mut String) {
     } else if ["che", "she", "sse", "use", "xe", "zze"].iter().any(|end| stem.ends_with(end)) {
         text.pop();
     }
+    text
 }
 
 #[cfg(test)]
@@ -200,12 +210,11 @@ mod tests {
                 c => (!is_quote(c)).then_some(c),
             })
             .collect();
-        let mut key = unquoted.split_whitespace().collect::<Vec<_>>().join(" ");
+        let key = unquoted.split_whitespace().collect::<Vec<_>>().join(" ");
         if key.is_empty() {
             return folded.into_iter().filter(|c| !c.is_whitespace()).collect();
         }
-        make_singular(&mut key);
-        key
+        singular(key)
     }
 
     proptest! {

@@ -20,6 +20,6 @@ pub use markdown::{Mark, MarkKind, Titling, marks, plain, title};
 pub use script::{fold_width, is_unspaced};
 pub use sentences::sentences;
 pub use stopwords::is_stopword;
-pub use terms::{Form, Term, forms, lower_case, normalise, stem, terms, words};
+pub use terms::{Form, Term, equal_but_for_case, forms, lower_case, normalise, stem, terms, words};
 pub use tokens::estimate_tokens;
 pub use utf16::{Utf16Index, utf16_length};

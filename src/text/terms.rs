@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use rust_stemmers::{Algorithm, Stemmer};
+use smolrag_kernels::text::{Bytes, is_plain, visible_but};
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::script::{fold_width, is_unspaced};
@@ -133,6 +134,14 @@ pub fn lower_case(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).collect()
 }
 
+/// Whether the [lower case](lower_case) of both is the same.
+pub fn equal_but_for_case(a: &str, b: &str) -> bool {
+    match a.is_ascii() && b.is_ascii() {
+        true => a.eq_ignore_ascii_case(b),
+        false => lower_case(a) == lower_case(b),
+    }
+}
+
 /// Lower-cased and width-folded: a word as [`terms`] take it, before it is stemmed.
 pub fn normalise(word: &str) -> String {
     match word.is_ascii() {
@@ -144,7 +153,11 @@ pub fn normalise(word: &str) -> String {
 /// Splits at `_`, `.`, `:` and where a small letter or a digit meets a capital. What is not split has no
 /// parts.
 fn identifier_parts(word: &str) -> Vec<Range<usize>> {
+    static UNDIVIDED: Bytes = visible_but(b"_.:ABCDEFGHIJKLMNOPQRSTUVWXYZ");
     let mut parts = Vec::new();
+    if word.get(1..).is_some_and(|behind| is_plain(behind, &UNDIVIDED)) {
+        return parts;
+    }
     let mut from = 0;
     let mut previous: Option<char> = None;
     for (at, c) in word.char_indices() {

@@ -1,0 +1,61 @@
+//! Loops over the bytes of texts.
+
+/// Bytes to look for.
+pub type Bytes = [bool; 256];
+
+/// These bytes.
+pub const fn these(bytes: &[u8]) -> Bytes {
+    let mut set = [false; 256];
+    let mut i = 0;
+    while i < bytes.len() {
+        set[bytes[i] as usize] = true;
+        i += 1;
+    }
+    set
+}
+
+/// What is visible in ASCII, but for these bytes.
+pub const fn visible_but(bytes: &[u8]) -> Bytes {
+    let (mut set, except) = ([false; 256], these(bytes));
+    let mut byte = 0;
+    while byte < 256 {
+        set[byte] = (byte as u8).is_ascii_graphic() && !except[byte];
+        byte += 1;
+    }
+    set
+}
+
+/// Where the first of such bytes stands, from there on.
+#[inline(never)]
+pub fn find(text: &[u8], from: usize, bytes: &Bytes) -> Option<usize> {
+    let found = text.get(from..)?.iter().position(|&byte| bytes[usize::from(byte)]);
+    found.map(|at| from + at)
+}
+
+/// Where the first word stands that begins with such a byte, from there on: letters and figures of ASCII
+/// and `_` make a word.
+#[inline(never)]
+pub fn find_word(text: &[u8], mut from: usize, bytes: &Bytes) -> Option<usize> {
+    let in_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    loop {
+        let at = from + text.get(from..)?.iter().position(|&byte| bytes[usize::from(byte)])?;
+        if at == 0 || !in_word(text[at - 1]) {
+            return Some(at);
+        }
+        from = at + 1;
+    }
+}
+
+/// Whether a text is words of such bytes with one space between two.
+#[inline(never)]
+pub fn is_plain(text: &str, bytes: &Bytes) -> bool {
+    let mut in_word = false;
+    for &byte in text.as_bytes() {
+        let blank = byte == b' ' && in_word;
+        if !blank && !bytes[usize::from(byte)] {
+            return false;
+        }
+        in_word = !blank;
+    }
+    in_word
+}
