@@ -1,8 +1,8 @@
 use std::{cmp::Reverse, mem, rc::Rc};
 
-use hashbrown::HashMap;
 use slab::Slab;
 
+use super::ids::Ids;
 use crate::order::{OrderedMap, OrderedSet};
 
 /// An ordered multiset of texts: each occurrence has a unique key, and the order of the keys is the
@@ -12,7 +12,7 @@ use crate::order::{OrderedMap, OrderedSet};
 /// occurrence at the cost of a change of an [`OrderedMap`], so that one document among thousands that
 /// speak of the same thing costs no more than the first. What it gives depends only on what is in it.
 pub(super) struct FirstSeen<K> {
-    ids: HashMap<Rc<str>, u32>,
+    ids: Ids,
     texts: Slab<Text<K>>,
     /// Text ids by the key of their first occurrence.
     by_first: OrderedMap<K, u32>,
@@ -41,7 +41,7 @@ impl<K: Ord + Clone> Text<K> {
 impl<K: Ord + Clone> FirstSeen<K> {
     pub(super) fn new() -> Self {
         FirstSeen {
-            ids: HashMap::new(),
+            ids: Ids::default(),
             texts: Slab::new(),
             by_first: OrderedMap::new(),
             by_count: OrderedSet::new(),
@@ -57,8 +57,8 @@ impl<K: Ord + Clone> FirstSeen<K> {
     {
         let mut set = FirstSeen::new();
         for (key, text) in occurrences {
-            match set.ids.get(text) {
-                Some(&id) => _ = set.texts[id as usize].others.insert(key.clone()),
+            match set.id(text) {
+                Some(id) => _ = set.texts[id as usize].others.insert(key.clone()),
                 None => set.insert_new(key.clone(), text),
             }
             set.len += 1;
@@ -71,7 +71,7 @@ impl<K: Ord + Clone> FirstSeen<K> {
     /// Adds an occurrence. Its key must be new.
     pub(super) fn insert(&mut self, mut key: K, text: &Rc<str>) {
         self.len += 1;
-        let Some(&id) = self.ids.get(text) else { return self.insert_new(key, text) };
+        let Some(id) = self.id(text) else { return self.insert_new(key, text) };
         self.rank(id, false);
         let text = &mut self.texts[id as usize];
         if key < text.first {
@@ -85,21 +85,21 @@ impl<K: Ord + Clone> FirstSeen<K> {
 
     /// Takes away an occurrence that was inserted with this key and text.
     pub(super) fn remove(&mut self, key: &K, text: &str) {
-        let Some(&id) = self.ids.get(text) else { return };
+        let Some(id) = self.id(text) else { return };
         self.len -= 1;
         self.rank(id, false);
-        let text = &mut self.texts[id as usize];
-        if *key != text.first {
-            text.others.remove(key);
+        let kept = &mut self.texts[id as usize];
+        if *key != kept.first {
+            kept.others.remove(key);
         } else {
             self.by_first.remove(key);
-            let Some(next) = text.others.pop_first() else {
-                self.ids.remove(&text.text);
+            let Some(next) = kept.others.pop_first() else {
+                self.ids.remove(id, text);
                 self.texts.remove(id as usize);
                 return;
             };
             self.by_first.insert(next.clone(), id);
-            text.first = next;
+            kept.first = next;
         }
         self.rank(id, true);
     }
@@ -139,9 +139,7 @@ impl<K: Ord + Clone> FirstSeen<K> {
             + self.by_first.len() * (key + id)
             + self.by_count.len() * (key + id);
         let text = size_of::<Text<K>>() + size_of::<usize>();
-        trees * 3 / 2
-            + self.texts.capacity() * text
-            + self.ids.capacity() * (size_of::<(Rc<str>, u32)>() + 1)
+        trees * 3 / 2 + self.texts.capacity() * text + self.ids.bytes()
     }
 
     /// Puts a text among those that are ranked by how often they occur, or takes it out.
@@ -153,10 +151,14 @@ impl<K: Ord + Clone> FirstSeen<K> {
         }
     }
 
+    fn id(&self, text: &str) -> Option<u32> {
+        self.ids.get(text, &|id| &self.texts[id as usize].text)
+    }
+
     fn insert_new(&mut self, key: K, text: &Rc<str>) {
         let new = Text { text: text.clone(), first: key.clone(), others: OrderedSet::new() };
         let id = self.texts.insert(new) as u32;
-        self.ids.insert(text.clone(), id);
+        self.ids.insert(id, &|id| &self.texts[id as usize].text);
         self.by_first.insert(key, id);
     }
 }
@@ -204,7 +206,7 @@ mod tests {
                 prop_assert_eq!(set.ranked(), expected.iter().collect::<Vec<_>>());
             }
             plain.iter().for_each(|(key, text)| set.remove(key, text));
-            prop_assert!(set.ids.is_empty() && set.texts.is_empty() && set.len == 0);
+            prop_assert!(set.ids.len() == 0 && set.texts.is_empty() && set.len == 0);
             prop_assert!(set.by_first.is_empty() && set.by_count.is_empty());
         }
     }

@@ -6,6 +6,7 @@ use petgraph::{
     visit::{EdgeRef, VisitMap, Visitable},
 };
 
+use super::ids::Ids;
 use crate::order::{OrderedMap, sort_by_key};
 
 /// An undirected graph whose nodes are known by key, on petgraph's.
@@ -16,7 +17,8 @@ use crate::order::{OrderedMap, sort_by_key};
 pub struct Graph<N, E> {
     // Edges are boxed: petgraph goes through a node's edges to unlink one, and meets less memory so.
     graph: StableUnGraph<Node<N>, Box<E>>,
-    nodes: HashMap<Rc<str>, NodeIndex>,
+    /// By key.
+    nodes: Ids,
     /// By both ends, the lower index first.
     edges: HashMap<(NodeIndex, NodeIndex), EdgeIndex>,
     /// The keys together.
@@ -32,7 +34,7 @@ struct Node<N> {
 impl<N, E> Default for Graph<N, E> {
     fn default() -> Self {
         let graph = StableUnGraph::default();
-        Graph { graph, nodes: HashMap::new(), edges: HashMap::new(), key_bytes: 0 }
+        Graph { graph, nodes: Ids::default(), edges: HashMap::new(), key_bytes: 0 }
     }
 }
 
@@ -44,7 +46,7 @@ impl<N, E> Graph<N, E> {
 
     /// The node with this key.
     pub fn node(&self, key: &str) -> Option<NodeIndex> {
-        self.nodes.get(key).copied()
+        self.nodes.get(key, &|node| &self.graph[NodeIndex::from(node)].key).map(NodeIndex::from)
     }
 
     /// The node with this key, made if there is none.
@@ -52,7 +54,7 @@ impl<N, E> Graph<N, E> {
         self.node(key).unwrap_or_else(|| {
             let node = Node { key: key.clone(), degree: 0, weight: weight() };
             let index = self.graph.add_node(node);
-            self.nodes.insert(key.clone(), index);
+            self.nodes.insert(index.index() as u32, &|node| &self.graph[NodeIndex::from(node)].key);
             self.key_bytes += key.len();
             index
         })
@@ -62,9 +64,9 @@ impl<N, E> Graph<N, E> {
     pub fn remove_node(&mut self, node: NodeIndex) {
         let edges: Vec<EdgeIndex> = self.graph.edges(node).map(|edge| edge.id()).collect();
         edges.into_iter().for_each(|edge| self.remove_edge(edge));
-        if let Some(node) = self.graph.remove_node(node) {
-            self.nodes.remove(&node.key);
-            self.key_bytes -= node.key.len();
+        if let Some(Node { key, .. }) = self.graph.remove_node(node) {
+            self.nodes.remove(node.index() as u32, &key);
+            self.key_bytes -= key.len();
         }
     }
 
@@ -288,7 +290,7 @@ impl<N, E> Graph<N, E> {
         nodes * (size_of::<Node<N>>() + 8)
             + edges * (size_of::<Box<E>>() + 16)
             + self.edges.len() * size_of::<E>()
-            + self.nodes.capacity() * (size_of::<(Rc<str>, NodeIndex)>() + 1)
+            + self.nodes.bytes()
             + self.edges.capacity() * 13
             + self.key_bytes
             + self.nodes.len() * 16

@@ -1,11 +1,12 @@
 use std::rc::Rc;
 
-use hashbrown::HashMap;
+use ecow::EcoString;
 use lru::LruCache;
 use serde::Serialize;
 use slab::Slab;
 
 use super::{
+    ids::Ids,
     postings::{Postings, Spot},
     top::{Admit, Match, TopK},
     variants::{Matching, likeness},
@@ -53,7 +54,7 @@ impl<'a> Field<'a> {
 /// All statistics are integers, so that removing an entry is the exact inverse of inserting it, at the
 /// cost of that entry; a score depends on the entries present and not on how they came.
 pub struct LexicalIndex {
-    ids: HashMap<Rc<str>, u32>,
+    ids: Ids,
     terms: Slab<Term>,
     /// By slot.
     entries: Vec<Option<Entry>>,
@@ -61,8 +62,9 @@ pub struct LexicalIndex {
     lengths: Vec<u32>,
     count: usize,
     total_length: u64,
-    /// The terms of words that were indexed lately. No result depends on it.
-    stems: LruCache<Box<str>, Rc<str>>,
+    /// The terms of words that were indexed lately, and the ids that they had then. No result depends on
+    /// it.
+    stems: LruCache<EcoString, (EcoString, u32)>,
     /// In the place of its own.
     assumed: Option<Statistics>,
 }
@@ -86,7 +88,7 @@ impl Statistics {
 }
 
 struct Term {
-    text: Rc<str>,
+    text: EcoString,
     postings: Postings,
 }
 
@@ -113,7 +115,7 @@ impl LexicalIndex {
     /// An empty index.
     pub fn new() -> Self {
         LexicalIndex {
-            ids: HashMap::new(),
+            ids: Ids::default(),
             terms: Slab::new(),
             entries: vec![],
             lengths: vec![],
@@ -229,11 +231,8 @@ impl LexicalIndex {
             queries.iter().flat_map(|query| wanted(query.as_ref())).map(|term| term.text).collect();
         sort(&mut terms);
         terms.dedup();
-        let known = terms.iter().filter_map(|term| self.ids.get(term.as_str()));
-        let frequency = |&id: &u32| {
-            let term = &self.terms[id as usize];
-            (term.text.clone(), term.postings.len() as u64)
-        };
+        let known = terms.iter().filter_map(|term| self.known(term));
+        let frequency = |term: &Term| (term.text.as_str().into(), term.postings.len() as u64);
         Statistics {
             count: self.count as u64,
             length: self.total_length,
@@ -259,18 +258,22 @@ impl LexicalIndex {
 
     /// An estimate of the bytes of memory held.
     pub fn bytes(&self) -> usize {
-        let term = size_of::<Term>() + 2 * size_of::<Rc<str>>();
-        let text: usize = self.terms.iter().map(|(_, term)| term.text.len() + 8).sum();
+        let text = |(_, term): (usize, &Term)| {
+            // Short ones are in their place.
+            if term.text.len() > 15 { term.text.len() + 16 } else { 0 }
+        };
+        let text: usize = self.terms.iter().map(text).sum();
         let postings: usize = self.terms.iter().map(|(_, term)| term.postings.bytes()).sum();
         let entries: usize = self.entries.iter().flatten().map(|entry| 4 * entry.len()).sum();
-        self.terms.capacity() * term
+        self.terms.capacity() * size_of::<Term>()
+            + self.ids.bytes()
             + text
             + postings
             + entries
             + self.entries.capacity() * size_of::<Option<Entry>>()
             + 4 * self.lengths.capacity()
-            // An entry of the table, a node of the list, the word and at times a term of its own.
-            + self.stems.len() * 128
+            // An entry of the table and a node of the list.
+            + self.stems.len() * 96
     }
 
     /// Every term with the number of entries that have it, in the order of the terms.
@@ -339,35 +342,45 @@ impl LexicalIndex {
     fn forget_if_unused(&mut self, id: u32) {
         if self.terms[id as usize].postings.is_empty() {
             let term = self.terms.remove(id as usize);
-            self.ids.remove(&term.text);
+            self.ids.remove(id, &term.text);
         }
     }
 
-    /// The term of a form. Prose repeats its words, and finding a stem takes many times what finding
-    /// it again does.
-    fn term(&mut self, form: Form<'_>) -> Rc<str> {
-        let Form::Word(word) = form else { return form.term().into() };
-        if let Some(term) = self.stems.get(word) {
-            return term.clone();
-        }
-        let term: Rc<str> = form.term().into();
+    /// The id of the term of a form. Prose repeats its words, and finding a stem takes many times what
+    /// finding it again does.
+    fn id(&mut self, form: Form<'_>) -> u32 {
+        let Form::Word(word) = form else { return self.id_of(form.term().into()) };
+        let term = match self.stems.get(word) {
+            Some((term, id)) => match self.terms.get(*id as usize) {
+                Some(same) if same.text == *term => return *id,
+                // The id is given out anew.
+                _ => term.clone(),
+            },
+            None => form.term().into(),
+        };
+        let id = self.id_of(term.clone());
         if word.len() <= LONGEST {
-            self.stems.put(word.into(), term.clone());
+            self.stems.put(word.into(), (term, id));
             if self.stems.len() > STEMS {
                 self.stems.pop_lru();
             }
         }
-        term
+        id
     }
 
-    fn id(&mut self, form: Form<'_>) -> u32 {
-        let text = self.term(form);
-        if let Some(&id) = self.ids.get(&text) {
-            return id;
-        }
-        let id = self.terms.insert(Term { text: text.clone(), postings: Postings::default() });
-        self.ids.insert(text, id as u32);
-        id as u32
+    fn id_of(&mut self, text: EcoString) -> u32 {
+        let Self { ids, terms, .. } = self;
+        ids.get(&text, &|id| &terms[id as usize].text).unwrap_or_else(|| {
+            let id = terms.insert(Term { text, postings: Postings::default() }) as u32;
+            ids.insert(id, &|id| &terms[id as usize].text);
+            id
+        })
+    }
+
+    /// The term with this text.
+    fn known(&self, text: &str) -> Option<&Term> {
+        let id = self.ids.get(text, &|id| &self.terms[id as usize].text)?;
+        Some(&self.terms[id as usize])
     }
 
     /// By slot; 0 for an entry without any term of the query. The sum goes in the order of the
@@ -377,8 +390,7 @@ impl LexicalIndex {
         sort(&mut wanted);
         let mut scores = vec![0.0; self.entries.len()];
         for same in wanted.chunk_by(|a, b| a == b) {
-            if let Some(&id) = self.ids.get(same[0].as_str()) {
-                let term = &self.terms[id as usize];
+            if let Some(term) = self.known(&same[0]) {
                 self.add_scores(term, same.len(), &mut scores);
             }
         }

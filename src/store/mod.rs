@@ -9,6 +9,7 @@
 //! | `vectors` | nearest neighbours |
 //! | `lexical`, `postings`, `variants` | BM25 |
 //! | `top` | the best k of many |
+//! | `ids` | small numbers by texts |
 //!
 //! Everything here is synchronous and knows no host, no model and no time. A change is prepared first,
 //! which may fail, and then applied, which cannot. No result depends on the order in which documents
@@ -16,6 +17,7 @@
 
 mod first_seen;
 mod graph;
+mod ids;
 mod knowledge_base;
 mod lexical;
 mod mentions;

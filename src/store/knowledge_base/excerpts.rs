@@ -1,6 +1,5 @@
 use std::{cmp::Ordering, mem, rc::Rc};
 
-use hashbrown::HashMap;
 use slab::Slab;
 
 use super::{
@@ -10,7 +9,7 @@ use super::{
 use crate::{
     order::sort_by_key,
     record::{Excerpt, heading_path},
-    store::{Admit, Field, Match, mentions::Mentions},
+    store::{Admit, Field, Match, ids::Ids, mentions::Mentions},
 };
 
 /// The excerpts of all documents. Passages with the same text are one excerpt, which stays as long as
@@ -20,7 +19,7 @@ use crate::{
 /// ones it is found by.
 pub(super) struct Excerpts {
     entries: Slab<Entry>,
-    slots: HashMap<Rc<str>, u32>,
+    slots: Ids,
     pub(super) indices: Indices,
     /// Slots whose places changed since the last refresh, each once.
     touched: Vec<u32>,
@@ -44,7 +43,7 @@ impl Excerpts {
     pub(super) fn new(dimensions: usize) -> Self {
         Excerpts {
             entries: Slab::new(),
-            slots: HashMap::new(),
+            slots: Ids::default(),
             indices: Indices::new(dimensions),
             touched: vec![],
             held: 0,
@@ -53,8 +52,8 @@ impl Excerpts {
 
     pub(super) fn add(&mut self, place: ExcerptPlace) {
         let id = &place.excerpt().id;
-        let slot = match self.slots.get(id) {
-            Some(&slot) => slot,
+        let slot = match self.slot(id) {
+            Some(slot) => slot,
             None => {
                 let entry = Entry {
                     id: id.clone(),
@@ -65,7 +64,7 @@ impl Excerpts {
                     held: 0,
                 };
                 let slot = self.entries.insert(entry) as u32;
-                self.slots.insert(id.clone(), slot);
+                self.slots.insert(slot, &|slot| &self.entries[slot as usize].id);
                 slot
             }
         };
@@ -75,7 +74,7 @@ impl Excerpts {
     }
 
     pub(super) fn remove(&mut self, place: &ExcerptPlace) {
-        if let Some(&slot) = self.slots.get(&place.excerpt().id) {
+        if let Some(slot) = self.slot(&place.excerpt().id) {
             self.entries[slot as usize].places.remove(place);
             self.touch(slot);
         }
@@ -107,7 +106,7 @@ impl Excerpts {
                 self.indices.remove(slot);
                 let entry = self.entries.remove(slot as usize);
                 self.held -= entry.held;
-                self.slots.remove(&entry.id);
+                self.slots.remove(slot, &entry.id);
             }
         }
         true
@@ -125,7 +124,7 @@ impl Excerpts {
     }
 
     pub(super) fn slot(&self, id: &str) -> Option<u32> {
-        self.slots.get(id).copied()
+        self.slots.get(id, &|slot| &self.entries[slot as usize].id)
     }
 
     pub(super) fn entry(&self, slot: u32) -> &Entry {
@@ -138,7 +137,7 @@ impl Excerpts {
 
     /// All slots, in the order of the ids.
     pub(super) fn sorted(&self) -> Vec<u32> {
-        let mut all: Vec<u32> = self.slots.values().copied().collect();
+        let mut all: Vec<u32> = self.entries.iter().map(|(slot, _)| slot as u32).collect();
         sort_by_key(&mut all, |&slot| &self.entry(slot).id);
         all
     }
@@ -154,7 +153,7 @@ impl Excerpts {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let slots = self.slots.capacity() * size_of::<(Rc<str>, u32)>();
+        let slots = self.slots.bytes();
         self.entries.capacity() * size_of::<Entry>() + self.held + slots + self.indices.bytes()
     }
 }
