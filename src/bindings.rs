@@ -17,8 +17,8 @@ use wasm_bindgen_futures::future_to_promise;
 use crate::{
     engine::{Engine, Notice, OpenProgress, Signal, StreamPart},
     host::{
-        Durability, arguments, changes_from, error_to_js, rows_to_js, signal_from, table_from,
-        to_js,
+        Durability, arguments, changes_from, error_to_js, retrieved_to_js, rows_to_js, signal_from,
+        table_from, to_js,
     },
     port::{Epoch, Storage},
     record::{Error, Result},
@@ -41,17 +41,34 @@ fn settling(work: LocalBoxFuture<'static, Result<JsValue>>) -> Promise {
 }
 
 /// A promise of work that can be cancelled by `options.signal`.
-fn cancellable<T: Serialize, F>(options: &JsValue, start: impl FnOnce(Signal) -> F) -> Promise
+fn cancellable<T: Serialize + 'static, F>(
+    options: &JsValue,
+    start: impl FnOnce(Signal) -> F,
+) -> Promise
 where
     F: Future<Output = Result<T>> + 'static,
 {
+    cancellable_as(options, start, |result| to_js(&result))
+}
+
+/// [`cancellable`], whose result is handed over in a way of its own.
+fn cancellable_as<T, F>(
+    options: &JsValue,
+    start: impl FnOnce(Signal) -> F,
+    convert: fn(T) -> Result<JsValue>,
+) -> Promise
+where
+    F: Future<Output = Result<T>> + 'static,
+    T: 'static,
+{
     let (signal, listening) = signal_from(&arguments::property(options, "signal"));
     let work = start(signal);
-    promise(async move {
+    let converted = async move {
         let result = work.await;
         drop(listening);
-        result
-    })
+        convert(result?)
+    };
+    settling(converted.boxed_local())
 }
 
 /// An open knowledge base.
@@ -94,11 +111,12 @@ impl Core {
     /// See `SmolRag.retrieve`.
     pub fn retrieve(&self, question: JsValue, options: JsValue) -> Promise {
         let engine = self.0.clone();
-        cancellable(&options, |signal| {
+        let start = |signal| {
             let (question, options) =
                 (arguments::question(&question), arguments::retrieve_options(&options));
             async move { engine.retrieve(question?, options?, signal).await }
-        })
+        };
+        cancellable_as(&options, start, |found| Ok(retrieved_to_js(&found)))
     }
 
     /// See `SmolRag.query`.

@@ -64,6 +64,12 @@ pub mod native {
         rows::dot::<Native>(a, b)
     }
 
+    /// See [`rows::dots`].
+    #[inline(never)]
+    pub fn dots(rows: &[&[i16]], query: &[i16], to: &mut Vec<i32>) {
+        rows::dots::<Native>(rows, query, to);
+    }
+
     /// See [`rows::dot_upper`].
     #[inline(never)]
     pub fn dot_upper(upper: &[u8], query: &[i16]) -> i32 {
@@ -87,6 +93,13 @@ mod tests {
             let (a, b): (Vec<i16>, Vec<i16>) = (0..length).map(|i| (i - 9, 700 * (i - 4))).unzip();
             let expected: i32 = (0..i32::from(length)).map(|i| (i - 9) * 700 * (i - 4)).sum();
             assert_eq!(native::dot(&a, &b), expected);
+            let rows = [&a, &b, &b, &a, &a, &b].map(Vec::as_slice);
+            for count in 0..rows.len() {
+                let mut found = vec![7];
+                native::dots(&rows[..count], &b, &mut found);
+                let plain = rows[..count].iter().map(|row| native::dot(row, &b));
+                assert!(found.into_iter().eq([7].into_iter().chain(plain)));
+            }
             let bytes: Vec<u8> = (0..length).map(|i| (i - 20) as u8).collect();
             let mut sum = vec![1.0; length as usize];
             add_scaled(&mut sum, 0.5, &bytes);

@@ -2,8 +2,6 @@
 
 use std::rc::Rc;
 
-use serde::Serialize;
-
 use super::{
     instance::{Call, Engine},
     paid::Paid,
@@ -84,7 +82,7 @@ impl Default for RetrieveOptions {
 }
 
 /// An excerpt that was found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FoundExcerpt {
     /// Its id.
     pub id: Rc<str>,
@@ -103,12 +101,11 @@ pub struct FoundExcerpt {
     /// In UTF-16 units.
     pub end: u32,
     /// The line that opens the code block that it is cut out of.
-    #[serde(skip)]
     pub fence: Option<Rc<str>>,
 }
 
 /// An entity that was found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FoundEntity {
     /// Its most frequent name.
     pub name: Rc<str>,
@@ -120,13 +117,12 @@ pub struct FoundEntity {
     pub rank: usize,
     /// By fused ranks: compares within this result only.
     pub score: f64,
-    /// The ids of the first excerpts it was read from, a line each: to hand strings over one by one takes longer
-    /// than to find them.
-    pub excerpts: String,
+    /// The first excerpts it was read from, as lines of [`Found::mentioned_in`].
+    pub excerpts: Vec<u32>,
 }
 
 /// A relationship that was found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FoundRelationship {
     /// The name of one end.
     pub source: Rc<str>,
@@ -143,7 +139,7 @@ pub struct FoundRelationship {
     /// By fused ranks: compares within this result only.
     pub score: f64,
     /// As [`FoundEntity::excerpts`].
-    pub excerpts: String,
+    pub excerpts: Vec<u32>,
 }
 
 /// What was found, most relevant first, within the budgets.
@@ -157,10 +153,12 @@ pub struct Found {
     pub entities: Vec<FoundEntity>,
     /// Relationships.
     pub relationships: Vec<FoundRelationship>,
+    /// The ids of excerpts that entities and relationships were read from, a line each.
+    pub mentioned_in: String,
 }
 
 /// What was found, as callers see it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Retrieved {
     /// By which way.
     pub mode: Mode,
@@ -172,6 +170,8 @@ pub struct Retrieved {
     pub entities: Vec<FoundEntity>,
     /// Relationships.
     pub relationships: Vec<FoundRelationship>,
+    /// The ids of excerpts that entities and relationships were read from, a line each.
+    pub mentioned_in: String,
     /// All of it as a language model would be shown it.
     pub context: String,
 }
@@ -188,8 +188,9 @@ impl Engine {
         let reader = self.reader(&call);
         let found = self.reading(&signal, self.find(&*reader, &call, &question, &options)).await?;
         let context = render_context(&found.context());
-        let Found { keywords, excerpts, entities, relationships } = found;
-        Ok(Retrieved { mode: options.mode, keywords, excerpts, entities, relationships, context })
+        let Found { keywords, excerpts, entities, relationships, mentioned_in } = found;
+        let mode = options.mode;
+        Ok(Retrieved { mode, keywords, excerpts, entities, relationships, mentioned_in, context })
     }
 
     /// Thinks first, holding nothing; then reads one version, whole.

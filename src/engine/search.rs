@@ -10,7 +10,7 @@
 //! | `hybrid_kg` | both | both | both |
 //! | `mix` | both | both | both, and those similar to the question |
 
-use std::{cmp::Ordering, collections::BinaryHeap, rc::Rc};
+use std::{borrow::Cow, cmp::Ordering, collections::BinaryHeap, rc::Rc};
 
 use super::{
     fusion::{Scores, diverse, fuse},
@@ -20,7 +20,7 @@ use crate::{
     port::Mode,
     record::{Filter, UnitVector},
     store::{
-        EntityRef, EntityView, ExcerptRef, Hit, KnowledgeBase, PlaceRef, Query, RelationshipRef,
+        EntityRef, EntityView, Kind, KnowledgeBase, PlaceRef, Query, RelationshipRef,
         RelationshipView, Tokens,
     },
     text::estimate_tokens,
@@ -83,29 +83,28 @@ impl<'a> Search<'a> {
                 self.relationship_tokens(relationship)
             });
         }
+        let knowledge = self.knowledge;
+        let mut ids = Ids { knowledge, lines: String::new(), count: 0, places: vec![] };
         let entities = graph.entities.into_iter();
         let relationships = graph.relationships.into_iter();
         Found {
             excerpts,
-            entities: entities.map(|(entity, score)| self.entity(entity, score)).collect(),
-            relationships: relationships
-                .map(|(relationship, score)| self.relationship(relationship, score))
+            entities: entities
+                .map(|(entity, score)| self.entity(entity, score, &mut ids))
                 .collect(),
+            relationships: relationships
+                .map(|(relationship, score)| self.relationship(relationship, score, &mut ids))
+                .collect(),
+            mentioned_in: ids.lines,
             ..Found::default()
         }
     }
 
     /// Entities near the keywords, and the relationships around them.
     fn local(&self, keywords: &[Probe]) -> Neighbourhood<'a> {
-        let Self { knowledge, options, .. } = *self;
-        let ranked = self.ranked(
-            keywords,
-            &|query| {
-                let hits = knowledge.search_entities(query, MOST, &options.filter);
-                slots(query, hits, EntityRef::slot)
-            },
-            &|one, other| knowledge.order_entities(one, other),
-        );
+        let knowledge = self.knowledge;
+        let ranked = self
+            .ranked(keywords, Kind::Entities, &|one, other| knowledge.order_entities(one, other));
         let ranked = ranked.into_iter();
         let entities: Vec<_> =
             ranked.map(|(slot, score)| (knowledge.entity_in(slot), score)).collect();
@@ -115,15 +114,10 @@ impl<'a> Search<'a> {
 
     /// Relationships near the keywords, and their ends.
     fn global(&self, keywords: &[Probe]) -> Neighbourhood<'a> {
-        let Self { knowledge, options, .. } = *self;
-        let ranked = self.ranked(
-            keywords,
-            &|query| {
-                let hits = knowledge.search_relationships(query, MOST, &options.filter);
-                slots(query, hits, RelationshipRef::slot)
-            },
-            &|one, other| knowledge.order_relationships(one, other),
-        );
+        let knowledge = self.knowledge;
+        let ranked = self.ranked(keywords, Kind::Relationships, &|one, other| {
+            knowledge.order_relationships(one, other)
+        });
         let ranked = ranked.into_iter();
         let relationships: Vec<_> =
             ranked.map(|(slot, score)| (knowledge.relationship_in(slot), score)).collect();
@@ -143,17 +137,31 @@ impl<'a> Search<'a> {
     fn ranked(
         &self,
         keywords: &[Probe],
-        search: &dyn Fn(Query<'_>) -> Vec<u32>,
+        kind: Kind,
         order: &dyn Fn(u32, u32) -> Ordering,
     ) -> Vec<(u32, f64)> {
-        let mut lists = Vec::new();
-        for probe in keywords {
-            lists.push((1.0, search(Query::Text(&probe.text))));
-            if self.vector_weight > 0.0 {
-                lists.push((self.vector_weight, search(Query::Vector(&probe.vector))));
-            }
-        }
-        fuse(&lists, MOST, order)
+        let probes: Vec<&Probe> = keywords.iter().collect();
+        fuse(&self.rankings(&probes, kind, MOST), MOST, order)
+    }
+
+    /// What each finds, by words and, if that counts, by vector.
+    fn rankings(&self, probes: &[&Probe], kind: Kind, depth: usize) -> Vec<(f64, Vec<u32>)> {
+        let both = probes
+            .iter()
+            .flat_map(|&Probe { text, vector }| [Query::Text(text), Query::Vector(vector)]);
+        let mut queries: Vec<Query<'_>> = both.collect();
+        queries.retain(|query| self.vector_weight > 0.0 || matches!(query, Query::Text(_)));
+        let found = self.knowledge.find(kind, &queries, depth, &self.options.filter);
+        let weighed = found.into_iter().zip(&queries).map(|(found, query)| {
+            // What is hardly similar is not found.
+            let (weight, least) = match query {
+                Query::Text(_) => (1.0, f32::NEG_INFINITY),
+                Query::Vector(_) => (self.vector_weight, SIMILARITY),
+            };
+            let found = found.into_iter().filter(|found| found.score > least);
+            (weight, found.map(|found| found.slot).collect())
+        });
+        weighed.collect()
     }
 
     /// The relationships of the entities: those of well-connected ends first, then the heavier.
@@ -199,11 +207,8 @@ impl<'a> Search<'a> {
     fn excerpts(&self, question: &Probe, graph: &Neighbourhood<'a>) -> Vec<FoundExcerpt> {
         let mode = self.options.mode;
         let from_graph = self.excerpts_of(graph);
-        let mut lexical = self.similar(Query::Text(&question.text));
-        let mut similar = match self.vector_weight > 0.0 {
-            true => self.similar(Query::Vector(&question.vector)),
-            false => Vec::new(),
-        };
+        let depth = POOL.max(self.options.top_k);
+        let mut lists = self.rankings(&[question], Kind::Excerpts, depth);
         let usual = if mode == Mode::Mix { GRAPH_WEIGHT } else { 1.0 };
         let graph_weight = self.options.weights.graph.unwrap_or(usual);
         if !matches!(mode, Mode::Standard | Mode::Mix) && !from_graph.is_empty() {
@@ -213,10 +218,9 @@ impl<'a> Search<'a> {
             let mut known = vec![false; last + 1];
             from_graph.iter().for_each(|&slot| known[slot as usize] = true);
             let is_known = |slot: &u32| known.get(*slot as usize).is_some_and(|&known| known);
-            lexical.retain(is_known);
-            similar.retain(is_known);
+            lists.iter_mut().for_each(|(_, list)| list.retain(is_known));
         }
-        let lists = [(1.0, lexical), (self.vector_weight, similar), (graph_weight, from_graph)];
+        lists.push((graph_weight, from_graph));
         let (wanted, diversity) = (self.options.top_k, self.options.diversity);
         let depth = if diversity > 0.0 { wanted.saturating_mul(DIVERSE) } else { wanted };
         let mut best = fuse(&lists, depth, &|a, b| self.knowledge.order_excerpts(a, b));
@@ -226,30 +230,36 @@ impl<'a> Search<'a> {
         best.into_iter().filter_map(|(slot, score)| self.excerpt(slot, score)).collect()
     }
 
-    fn similar(&self, query: Query<'_>) -> Vec<u32> {
-        let depth = POOL.max(self.options.top_k);
-        let hits = self.knowledge.search_excerpts(query, depth, &self.options.filter);
-        slots(query, hits, ExcerptRef::slot)
-    }
-
     /// The excerpts that mention what was found, those that mention the most of it first. What is
     /// mentioned everywhere says little about any one excerpt.
     fn excerpts_of(&self, graph: &Neighbourhood<'a>) -> Vec<u32> {
         let mut scores = Scores::default();
-        let mut add = |slots: Vec<u32>, score: f64| {
+        let mut add = |slots: &[u32], score: f64| {
             let share = score / (slots.len() as f64).sqrt();
-            slots.into_iter().for_each(|slot| scores.add(slot, share));
+            slots.iter().for_each(|&slot| scores.add(slot, share));
         };
         let mode = self.options.mode;
         for &(entity, score) in graph.entities.iter().filter(|_| mode != Mode::GlobalKg) {
-            add(self.admitted(entity.places()).map(PlaceRef::slot).collect(), score);
+            add(&self.slots(|| entity.excerpts(), || entity.places()), score);
         }
         for &(relationship, score) in graph.relationships.iter().filter(|_| mode != Mode::LocalKg) {
-            add(self.admitted(relationship.places()).map(PlaceRef::slot).collect(), score);
+            add(&self.slots(|| relationship.excerpts(), || relationship.places()), score);
         }
         scores.ranked(&|slot| self.knowledge.excerpt_beginning(slot), &|a, b| {
             self.knowledge.order_excerpts(a, b)
         })
+    }
+
+    /// The slots of the excerpts that a thing stands in.
+    fn slots<I: Iterator<Item = PlaceRef<'a>>>(
+        &self,
+        all: impl FnOnce() -> &'a [u32],
+        places: impl FnOnce() -> I,
+    ) -> Cow<'a, [u32]> {
+        match self.options.filter.is_empty() {
+            true => all().into(),
+            false => self.admitted(places()).map(PlaceRef::slot).collect(),
+        }
     }
 
     fn admitted(
@@ -312,7 +322,7 @@ impl<'a> Search<'a> {
         FRAME + own_tokens(one).name + own_tokens(other).name + relationship.tokens(count).rest
     }
 
-    fn entity(&self, entity: EntityRef<'a>, score: f64) -> FoundEntity {
+    fn entity(&self, entity: EntityRef<'a>, score: f64, ids: &mut Ids<'_>) -> FoundEntity {
         let view = entity.view(&self.options.filter);
         FoundEntity {
             description: lines(&view.descriptions),
@@ -320,11 +330,16 @@ impl<'a> Search<'a> {
             category: view.category,
             rank: view.degree,
             score,
-            excerpts: self.excerpt_ids(entity.places()),
+            excerpts: ids.of(&self.slots(|| entity.excerpts(), || entity.places())),
         }
     }
 
-    fn relationship(&self, relationship: RelationshipRef<'a>, score: f64) -> FoundRelationship {
+    fn relationship(
+        &self,
+        relationship: RelationshipRef<'a>,
+        score: f64,
+        ids: &mut Ids<'_>,
+    ) -> FoundRelationship {
         let view = relationship.view(&self.options.filter);
         let [source, target] = view.ends;
         FoundRelationship {
@@ -335,28 +350,52 @@ impl<'a> Search<'a> {
             weight: view.weight,
             rank: view.degree,
             score,
-            excerpts: self.excerpt_ids(relationship.places()),
+            excerpts: ids.of(&self.slots(|| relationship.excerpts(), || relationship.places())),
         }
     }
+}
 
-    /// The ids of the first [`EXCERPTS`] of them, a line each: what is in every document would take longer to
-    /// hand over than to find.
-    fn excerpt_ids(&self, places: impl Iterator<Item = PlaceRef<'a>>) -> String {
-        let mut slots = Vec::new();
-        let mut ids = String::new();
-        for place in self.admitted(places) {
-            if slots.len() == EXCERPTS {
+/// The excerpts that things were read from, each once.
+struct Ids<'a> {
+    knowledge: &'a KnowledgeBase,
+    /// Their ids, a line each.
+    lines: String,
+    count: u32,
+    /// By slot the place among them, counted from one.
+    places: Vec<u32>,
+}
+
+impl Ids<'_> {
+    /// Where the first [`EXCERPTS`] of them are: what is in every document would take longer to hand over
+    /// than to find.
+    fn of(&mut self, slots: &[u32]) -> Vec<u32> {
+        let mut found = Vec::new();
+        for &slot in slots {
+            if found.len() == EXCERPTS {
                 break;
             }
-            if !slots.contains(&place.slot()) {
-                slots.push(place.slot());
-                if !ids.is_empty() {
-                    ids.push('\n');
-                }
-                ids.push_str(&place.excerpt().id);
+            let at = self.place(slot);
+            if !found.contains(&at) {
+                found.push(at);
             }
         }
-        ids
+        found
+    }
+
+    fn place(&mut self, slot: u32) -> u32 {
+        let place = slot as usize;
+        if place >= self.places.len() {
+            self.places.resize(2 * place + 1, 0);
+        }
+        if self.places[place] == 0 {
+            if self.count > 0 {
+                self.lines.push('\n');
+            }
+            self.lines.push_str(self.knowledge.excerpt_id(slot));
+            self.count += 1;
+            self.places[place] = self.count;
+        }
+        self.places[place] - 1
     }
 }
 
@@ -447,14 +486,14 @@ fn own_tokens(entity: EntityRef<'_>) -> Tokens {
     entity.tokens(|| entity_tokens(&entity.view(&Filter::default())))
 }
 
-fn entity_tokens(view: &EntityView) -> Tokens {
+fn entity_tokens(view: &EntityView<'_>) -> Tokens {
     Tokens {
         name: estimate_tokens(&view.name),
         rest: estimate_tokens(&view.category) + estimate_tokens(&lines(&view.descriptions)),
     }
 }
 
-fn relationship_tokens(view: &RelationshipView) -> Tokens {
+fn relationship_tokens(view: &RelationshipView<'_>) -> Tokens {
     Tokens {
         name: view.ends.iter().map(|name| estimate_tokens(name)).sum(),
         rest: estimate_tokens(&lines(&view.descriptions))
@@ -464,10 +503,4 @@ fn relationship_tokens(view: &RelationshipView) -> Tokens {
 
 fn admits(filter: &Filter, place: PlaceRef<'_>) -> bool {
     filter.is_empty() || filter.matches(&place.document().contribution().metadata)
-}
-
-/// What was found, without what is hardly similar.
-fn slots<T>(query: Query<'_>, hits: Vec<Hit<T>>, slot: impl Fn(T) -> u32) -> Vec<u32> {
-    let least = if matches!(query, Query::Vector(_)) { SIMILARITY } else { f32::NEG_INFINITY };
-    hits.into_iter().filter(|hit| hit.score > least).map(|hit| slot(hit.item)).collect()
 }

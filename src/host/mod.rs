@@ -8,6 +8,7 @@ mod clock;
 mod convert;
 mod indexed_db;
 mod model;
+mod retrieved;
 mod storage;
 
 pub use abort::{signal_from, stream_with_abort, with_abort};
@@ -15,4 +16,5 @@ pub use clock::HostClock;
 pub use convert::{error_from_js, error_to_js, settle, to_js};
 pub use indexed_db::{Durability, IndexedDbStorage};
 pub use model::{JsEmbeddingModel, JsLanguageModel, JsReranker, JsTokenCounter};
+pub use retrieved::retrieved_to_js;
 pub use storage::{JsStorage, changes_from, rows_to_js, table_from};

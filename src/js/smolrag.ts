@@ -4,6 +4,7 @@ import { LocalEngine } from "./local.js";
 import { MemoryStorage } from "./memory.js";
 import { withModels } from "./models.js";
 import { RemoteEngine } from "./remote.js";
+import { unpacked, type Packed } from "./retrieved.js";
 import type {
   Answer, AnswerPart, AnswerPrompt, CallOptions, Document, DocumentInfo, EntityInfo, Estimate, Events, GraphOptions, GraphView,
   IngestOptions, IngestReport, KindStatistics, OpenOptions, Progress, QueryOptions, RelationshipInfo, RepairReport, Retrieved, RetrieveOptions, Stats,
@@ -62,11 +63,6 @@ function failuresAsErrors<T extends { failed: { error: SmolRagError }[]; degrade
   return report;
 }
 
-/** The engine hands over the ids of excerpts a line each: as many strings would take a quarter of a search. */
-function lines(text: unknown): string[] {
-  return text ? String(text).split("\n") : [];
-}
-
 /**
  * A knowledge base: documents in, cited answers out.
  *
@@ -121,9 +117,7 @@ export class SmolRag {
 
   /** Finds what answers a question, without asking a language model for the answer. */
   async retrieve(question: string, options: RetrieveOptions = {}): Promise<Retrieved> {
-    const found = await this.#call<Retrieved>("retrieve", [question], options);
-    for (const thing of [...found.entities, ...found.relationships]) thing.excerpts = lines(thing.excerpts);
-    return found;
+    return unpacked(await this.#call<Packed>("retrieve", [question], options));
   }
 
   /** Answers a question; marks `[n]` in the text are the n-th of the references. */

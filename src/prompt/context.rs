@@ -29,28 +29,37 @@ fn passage(context: &Context, index: usize) -> String {
 }
 
 fn entities(context: &Context) -> String {
-    let lines = context.entities.iter().map(|entity| {
-        let category = if entity.category.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", entity.category)
-        };
-        format!("- {}{category}{}", entity.name, after_colon(&entity.description))
-    });
-    lines.collect::<Vec<_>>().join("\n")
+    let mut lines = String::new();
+    for entity in &context.entities {
+        add(&mut lines, &["- ", &entity.name]);
+        add_known(&mut lines, &entity.category, &entity.description);
+    }
+    lines
 }
 
 fn relationships(context: &Context) -> String {
-    let lines = context.relationships.iter().map(|one| {
-        let keywords =
-            if one.keywords.is_empty() { String::new() } else { format!(" ({})", one.keywords) };
-        format!("- {} / {}{keywords}{}", one.source, one.target, after_colon(&one.description))
-    });
-    lines.collect::<Vec<_>>().join("\n")
+    let mut lines = String::new();
+    for one in &context.relationships {
+        add(&mut lines, &["- ", &one.source, " / ", &one.target]);
+        add_known(&mut lines, &one.keywords, &one.description);
+    }
+    lines
 }
 
-fn after_colon(description: &str) -> String {
-    if description.is_empty() { String::new() } else { format!(": {description}") }
+/// The rest of a line, of what is not empty.
+fn add_known(line: &mut String, kind: &str, description: &str) {
+    if !kind.is_empty() {
+        add(line, &[" (", kind, ")"]);
+    }
+    if !description.is_empty() {
+        add(line, &[": ", description]);
+    }
+    line.push('\n');
+}
+
+/// There are a hundred lines and more: not by `format!`, which took most of the time.
+fn add(line: &mut String, parts: &[&str]) {
+    parts.iter().for_each(|part| line.push_str(part));
 }
 
 /// The conversation, a line for each turn.

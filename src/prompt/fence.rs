@@ -13,8 +13,13 @@ pub(super) fn fenced(name: &str, text: &str) -> String {
 }
 
 fn unused(name: &str, text: &str) -> String {
-    let lower = text.to_ascii_lowercase();
-    let free = |candidate: &String| !lower.contains(&format!("{candidate}>"));
+    let before: Vec<&[u8]> =
+        text.rmatch_indices('>').map(|(at, _)| &text.as_bytes()[..at]).collect();
+    let closes = |before: &[u8], name: &str| {
+        let end = before.len().checked_sub(name.len()).map(|from| &before[from..]);
+        end.is_some_and(|end| end.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    let free = |candidate: &String| !before.iter().any(|before| closes(before, candidate));
     std::iter::once(name.to_owned())
         .chain((2..).map(|number| format!("{name}-{number}")))
         .find(free)

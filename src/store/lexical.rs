@@ -215,11 +215,9 @@ impl LexicalIndex {
             false => self.scores_as(query, matching),
         };
         let mut top = TopK::new(k, admit);
-        for (slot, &score) in scores.iter().enumerate() {
-            if score > 0.0 {
-                // The bits of positive numbers are in the order of the numbers.
-                top.offer(i64::from(score.to_bits()), slot as u32);
-            }
+        for &slot in &scores.found {
+            // The bits of positive numbers are in the order of the numbers.
+            top.offer(i64::from(scores.by_slot[slot as usize].to_bits()), slot);
         }
         let score = |bits: i64| f32::from_bits(bits as u32);
         top.into_best_first().map(|(slot, bits)| Match { slot, score: score(bits) }).collect()
@@ -383,12 +381,12 @@ impl LexicalIndex {
         Some(&self.terms[id as usize])
     }
 
-    /// By slot; 0 for an entry without any term of the query. The sum goes in the order of the
-    /// terms' texts, so that it rounds the same whatever the query's order and the index's history.
-    fn scores(&self, query: &str) -> Vec<f32> {
+    /// The sum goes in the order of the terms' texts, so that it rounds the same whatever the query's order and
+    /// the index's history.
+    fn scores(&self, query: &str) -> Scores {
         let mut wanted: Vec<String> = wanted(query).into_iter().map(|term| term.text).collect();
         sort(&mut wanted);
-        let mut scores = vec![0.0; self.entries.len()];
+        let mut scores = Scores::new(self.entries.len());
         for same in wanted.chunk_by(|a, b| a == b) {
             if let Some(term) = self.known(&same[0]) {
                 self.add_scores(term, same.len(), &mut scores);
@@ -398,9 +396,9 @@ impl LexicalIndex {
     }
 
     /// As [`Self::scores`], with what the words may stand for.
-    fn scores_as(&self, query: &str, matching: Matching) -> Vec<f32> {
-        let mut scores = vec![0.0; self.entries.len()];
-        let mut frequencies = scores.clone();
+    fn scores_as(&self, query: &str, matching: Matching) -> Scores {
+        let mut scores = Scores::new(self.entries.len());
+        let mut frequencies = vec![0.0; self.entries.len()];
         let wanted = wanted(query);
         let end = wanted.last().map_or(0, |term| term.at.end);
         let mut words: Vec<(String, String, bool)> = wanted
@@ -410,8 +408,8 @@ impl LexicalIndex {
         sort(&mut words);
         for (stem, typed, last) in words {
             let matching = Matching { prefix: matching.prefix && last, ..matching };
-            for (slot, frequency) in self.merged(&stem, &typed, matching, &mut frequencies) {
-                scores[slot] += frequency;
+            for (slot, score) in self.merged(&stem, &typed, matching, &mut frequencies) {
+                scores.add(slot as u32, score);
             }
         }
         scores
@@ -446,13 +444,13 @@ impl LexicalIndex {
         scored
     }
 
-    fn add_scores(&self, term: &Term, times: usize, scores: &mut [f32]) {
+    fn add_scores(&self, term: &Term, times: usize, scores: &mut Scores) {
         let postings = &term.postings;
         let assumed = self.assumed.as_ref().and_then(|all| all.frequency(&term.text));
         let weight = self.weight(assumed.unwrap_or(postings.len() as u64), times);
         for posting in postings.iter() {
-            let slot = posting.slot as usize;
-            scores[slot] += weight.of(posting.frequency as f32, self.lengths[slot]);
+            let slot = posting.slot;
+            scores.add(slot, weight.of(posting.frequency as f32, self.lengths[slot as usize]));
         }
     }
 
@@ -469,6 +467,28 @@ impl LexicalIndex {
             fixed: K1 * (1.0 - B) * Field::WHOLE as f32,
             per_length: K1 * B * Field::WHOLE as f32 / mean_length,
         }
+    }
+}
+
+/// What entries score together.
+struct Scores {
+    by_slot: Vec<f32>,
+    /// Those that score: of many entries, few have any term of a query.
+    found: Vec<u32>,
+}
+
+impl Scores {
+    fn new(slots: usize) -> Self {
+        Scores { by_slot: vec![0.0; slots], found: vec![] }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, slot: u32, score: f32) {
+        let sum = &mut self.by_slot[slot as usize];
+        if *sum == 0.0 && score > 0.0 {
+            self.found.push(slot);
+        }
+        *sum += score;
     }
 }
 

@@ -162,7 +162,18 @@ impl<M: Mention> Mentions<M> {
     /// The first of [`Mentions::ranked`].
     pub(super) fn most_frequent(&self, column: usize) -> Option<&Rc<str>> {
         match self {
-            Mentions::Few(_) => self.ranked(column).into_iter().next(),
+            Mentions::Few(list) => {
+                let said = || list.iter().map(|mention| mention.column(column));
+                let count = |text: &Rc<str>| said().filter(|other| *other == text).count();
+                let mut most = None;
+                for text in said().filter(|text| says(text)) {
+                    let count = count(text);
+                    if most.is_none_or(|(_, most)| count > most) {
+                        most = Some((text, count));
+                    }
+                }
+                most.map(|(text, _)| text)
+            }
             Mentions::Many(sum) => sum.columns[column].most_frequent(),
         }
     }

@@ -29,12 +29,12 @@ mod variants;
 mod vectors;
 
 pub use graph::Graph;
-pub(crate) use knowledge_base::Tokens;
 pub use knowledge_base::{
     Applying, Change, Checked, Checking, Counts, DocumentRef, EntityRef, EntityView, ExcerptRef,
     Hit, KindStatistics, KnowledgeBase, KnowledgeBaseOptions, PlaceRef, Query, RelationshipRef,
     RelationshipView, UNKNOWN,
 };
+pub(crate) use knowledge_base::{Kind, Tokens};
 pub use lexical::{Field, LexicalIndex, Statistics};
 pub use merge::MergeRules;
 pub use names::entity_key;

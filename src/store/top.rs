@@ -37,6 +37,8 @@ impl<T: Ord, F: Fn(u32) -> Option<T>> Admit for F {
 pub(crate) struct TopK<'a> {
     k: usize,
     admit: &'a dyn Admit,
+    /// What is worse is not kept.
+    least: i64,
     worst_first: BinaryHeap<Candidate<'a>>,
 }
 
@@ -48,25 +50,37 @@ struct Candidate<'a> {
 
 impl<'a> TopK<'a> {
     pub(crate) fn new(k: usize, admit: &'a dyn Admit) -> Self {
-        TopK { k, admit, worst_first: BinaryHeap::new() }
+        TopK {
+            k,
+            admit,
+            least: if k == 0 { i64::MAX } else { i64::MIN },
+            worst_first: BinaryHeap::new(),
+        }
     }
 
     /// Asks whether it is admitted only if the rank is good enough: that may be dear, and most are not.
+    #[inline(always)]
     pub(crate) fn offer(&mut self, rank: i64, slot: u32) {
+        if rank >= self.least {
+            self.consider(rank, slot);
+        }
+    }
+
+    fn consider(&mut self, rank: i64, slot: u32) {
         let Self { k, admit, .. } = *self;
-        let full = self.worst_first.len() >= k;
-        if full && self.worst_first.peek().is_none_or(|worst| rank < worst.rank) {
+        if !admit.admits(slot) {
             return;
         }
-        if admit.admits(slot) {
-            let candidate = Candidate { rank, slot, admit };
-            if !full {
-                self.worst_first.push(candidate);
-            } else if let Some(mut worst) = self.worst_first.peek_mut()
-                && candidate < *worst
-            {
-                *worst = candidate;
-            }
+        let candidate = Candidate { rank, slot, admit };
+        if self.worst_first.len() < k {
+            self.worst_first.push(candidate);
+        } else if let Some(mut worst) = self.worst_first.peek_mut()
+            && candidate < *worst
+        {
+            *worst = candidate;
+        }
+        if self.worst_first.len() == k {
+            self.least = self.worst_first.peek().map_or(i64::MAX, |worst| worst.rank);
         }
     }
 

@@ -71,6 +71,21 @@ export function contract({ open, pkg, indexedDB, corpora }) {
       await rag.close();
     },
 
+    async "hands over any text as it is"() {
+      const rag = await open(memory);
+      const text = "# 東京タワー 🗼\n\nThe **Ünïcode Tower** 😀 stands beside the **Zoë Gate**: “naïve” ½ e\u0301.\n";
+      await rag.ingest([{ source: "塔😀.md", text }]);
+      for (const mode of modes) {
+        const { excerpts, entities, relationships, context } = await rag.retrieve("Ünïcode Tower 😀, Zoë Gate", { mode });
+        const [{ source, start, end, text: found, headings, id }] = excerpts;
+        equal([source, found, headings], ["塔😀.md", text.slice(start, end), ["東京タワー 🗼"]]);
+        ok(context.includes(found.trim()), context);
+        for (const thing of [...entities, ...relationships]) equal(thing.excerpts, [id]);
+        if (mode !== "standard") ok(entities.some(({ name }) => name === "Ünïcode Tower"));
+      }
+      await rag.close();
+    },
+
     async "retrieves excerpts, entities and relationships within the budget"() {
       const rag = await withGuide();
       const found = await rag.retrieve("request queue", { mode: "mix", topK: 2, maxTokens: 200 });

@@ -142,8 +142,13 @@ impl Excerpts {
         all
     }
 
-    pub(super) fn search(&self, query: Query<'_>, k: usize, admitted: &Admitted) -> Vec<Match> {
-        self.indices.search(query, k, &AdmittedExcerpts { excerpts: self, admitted })
+    pub(super) fn search(
+        &self,
+        queries: &[Query<'_>],
+        k: usize,
+        admitted: &Admitted,
+    ) -> Vec<Vec<Match>> {
+        self.indices.search(queries, k, &AdmittedExcerpts { excerpts: self, admitted })
     }
 
     /// The order of two slots by their ids.

@@ -15,7 +15,6 @@ use std::rc::Rc;
 use serde::Serialize;
 use slab::Slab;
 
-pub(crate) use self::network::Tokens;
 pub use self::{
     apply::Applying,
     change::{Change, Checked, Checking},
@@ -31,6 +30,7 @@ use self::{
     excerpts::Excerpts,
     network::Network,
 };
+pub(crate) use self::{network::Tokens, search::Kind};
 use super::{MergeRules, mentions::Mentions};
 use crate::{
     order::OrderedMap,

@@ -1,4 +1,9 @@
-use std::{cell::Cell, cmp::Ordering, mem, rc::Rc};
+use std::{
+    cell::{Cell, OnceCell},
+    cmp::Ordering,
+    mem,
+    rc::Rc,
+};
 
 use petgraph::stable_graph::{EdgeIndex, NodeIndex};
 
@@ -72,6 +77,8 @@ pub(super) struct Indexed {
     descriptions: u32,
     /// What it costs to show its names and all else, once that was asked: see [`Tokens`].
     tokens: Cell<Option<Tokens>>,
+    /// The slot of the excerpt at each of its places, once that was asked: they are far apart in memory.
+    excerpts: OnceCell<Box<[u32]>>,
 }
 
 /// An estimate of the tokens of what a language model is shown of a thing.
@@ -93,6 +100,7 @@ impl Indexed {
                 .chain(keywords.into_iter().chain(descriptions).cloned())
                 .collect(),
             tokens: Cell::new(None),
+            excerpts: OnceCell::new(),
         }
     }
 
@@ -113,6 +121,10 @@ impl Indexed {
         let tokens = self.tokens.get().unwrap_or_else(count);
         self.tokens.set(Some(tokens));
         tokens
+    }
+
+    pub(super) fn excerpts(&self, look: impl FnOnce() -> Box<[u32]>) -> &[u32] {
+        self.excerpts.get_or_init(look)
     }
 
     fn bytes(&self) -> usize {
@@ -254,20 +266,20 @@ impl Network {
 
     pub(super) fn search_entities(
         &self,
-        query: Query<'_>,
+        queries: &[Query<'_>],
         k: usize,
         admitted: &Admitted,
-    ) -> Vec<Match> {
-        self.entities.search(query, k, &AdmittedEntities { network: self, admitted })
+    ) -> Vec<Vec<Match>> {
+        self.entities.search(queries, k, &AdmittedEntities { network: self, admitted })
     }
 
     pub(super) fn search_relationships(
         &self,
-        query: Query<'_>,
+        queries: &[Query<'_>],
         k: usize,
         admitted: &Admitted,
-    ) -> Vec<Match> {
-        self.relationships.search(query, k, &AdmittedRelationships { network: self, admitted })
+    ) -> Vec<Vec<Match>> {
+        self.relationships.search(queries, k, &AdmittedRelationships { network: self, admitted })
     }
 
     /// The order of two entities by their keys.

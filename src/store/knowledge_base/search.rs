@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     record::{Filter, UnitVector},
-    store::Statistics,
+    store::{Match, Statistics},
 };
 
 /// What BM25 needs to know, of each kind of thing that is searched.
@@ -24,6 +24,14 @@ pub struct KindStatistics {
     pub entities: Statistics,
     /// Of relationships.
     pub relationships: Statistics,
+}
+
+/// What is searched.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Excerpts,
+    Entities,
+    Relationships,
 }
 
 impl KnowledgeBase {
@@ -61,6 +69,11 @@ impl KnowledgeBase {
     /// The relationship in a slot.
     pub fn relationship_in(&self, slot: u32) -> RelationshipRef<'_> {
         self.relationship_at(EdgeIndex::new(slot as usize))
+    }
+
+    /// The id of the excerpt in a slot.
+    pub(crate) fn excerpt_id(&self, slot: u32) -> &str {
+        &self.excerpts.entry(slot).id
     }
 
     /// A number that is in the order of excerpts by their ids, or equal.
@@ -118,8 +131,9 @@ impl KnowledgeBase {
         filter: &Filter,
     ) -> Vec<Hit<ExcerptRef<'_>>> {
         let admitted = self.admitted(filter);
-        let found = self.excerpts.search(query, k, &admitted).into_iter();
+        let found = self.excerpts.search(&[query], k, &admitted).remove(0);
         found
+            .into_iter()
             .filter_map(|found| {
                 let item = self.excerpt_at(found.slot, &admitted)?;
                 Some(Hit { item, score: found.score })
@@ -135,7 +149,7 @@ impl KnowledgeBase {
         k: usize,
         filter: &Filter,
     ) -> Vec<Hit<EntityRef<'_>>> {
-        let found = self.network.search_entities(query, k, &self.admitted(filter)).into_iter();
+        let found = self.find(Kind::Entities, &[query], k, filter).remove(0).into_iter();
         found.map(|found| Hit { item: self.entity_in(found.slot), score: found.score }).collect()
     }
 
@@ -147,10 +161,28 @@ impl KnowledgeBase {
         k: usize,
         filter: &Filter,
     ) -> Vec<Hit<RelationshipRef<'_>>> {
-        let found = self.network.search_relationships(query, k, &self.admitted(filter)).into_iter();
+        let found = self.find(Kind::Relationships, &[query], k, filter).remove(0).into_iter();
         found
             .map(|found| Hit { item: self.relationship_in(found.slot), score: found.score })
             .collect()
+    }
+
+    /// The slots of the `k` best things of a kind by each of several queries, as the search for that kind finds
+    /// them: what is looked for together meets memory once.
+    pub(crate) fn find(
+        &self,
+        kind: Kind,
+        queries: &[Query<'_>],
+        k: usize,
+        filter: &Filter,
+    ) -> Vec<Vec<Match>> {
+        let Self { excerpts, network, .. } = self;
+        let admitted = self.admitted(filter);
+        match kind {
+            Kind::Excerpts => excerpts.search(queries, k, &admitted),
+            Kind::Entities => network.search_entities(queries, k, &admitted),
+            Kind::Relationships => network.search_relationships(queries, k, &admitted),
+        }
     }
 
     /// What lexical searches for these texts go by.

@@ -1,7 +1,7 @@
 //! What the knowledge base shows of what is in it. Nothing here is a copy; it is valid until the next
 //! change.
 
-use std::{cmp::Ordering, rc::Rc};
+use std::{borrow::Cow, cmp::Ordering, rc::Rc};
 
 use petgraph::stable_graph::{EdgeIndex, NodeIndex};
 
@@ -190,13 +190,18 @@ impl<'a> EntityRef<'a> {
         }))
     }
 
+    /// The slots of the excerpts at its places.
+    pub(crate) fn excerpts(self) -> &'a [u32] {
+        self.indexed().excerpts(|| self.places().map(PlaceRef::slot).collect())
+    }
+
     /// How many relationships it has.
     pub fn degree(self) -> usize {
         self.network.graph.degree(self.node)
     }
 
     /// It without the documents that the filter leaves out.
-    pub fn view(self, filter: &Filter) -> EntityView {
+    pub fn view(self, filter: &Filter) -> EntityView<'a> {
         let category = |mentions: &Mentions<EntityPlace>| {
             let category = mentions.most_frequent(EntityPlace::CATEGORY).cloned();
             category.unwrap_or_else(|| UNKNOWN.into())
@@ -205,7 +210,7 @@ impl<'a> EntityRef<'a> {
             return EntityView {
                 name: self.name().clone(),
                 category: category(&self.network.graph.weight(self.node).mentions),
-                descriptions: self.indexed().descriptions().to_vec(),
+                descriptions: self.indexed().descriptions().into(),
                 degree: self.degree(),
             };
         }
@@ -264,28 +269,28 @@ impl<'a> EntityRef<'a> {
 
 /// An entity as it is without the documents that a filter leaves out.
 #[derive(Clone, Debug, PartialEq)]
-pub struct EntityView {
+pub struct EntityView<'a> {
     /// As [`EntityRef::name`].
     pub name: Rc<str>,
     /// As [`EntityRef::category`].
     pub category: Rc<str>,
     /// As [`EntityRef::descriptions`].
-    pub descriptions: Vec<Rc<str>>,
+    pub descriptions: Cow<'a, [Rc<str>]>,
     /// As [`EntityRef::degree`].
     pub degree: usize,
 }
 
 /// A relationship as it is without the documents that a filter leaves out.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RelationshipView {
+pub struct RelationshipView<'a> {
     /// The names of its ends, as [`RelationshipRef::ends`].
     pub ends: [Rc<str>; 2],
     /// As [`RelationshipRef::weight`].
     pub weight: f64,
     /// As [`RelationshipRef::descriptions`].
-    pub descriptions: Vec<Rc<str>>,
+    pub descriptions: Cow<'a, [Rc<str>]>,
     /// As [`RelationshipRef::keywords`].
-    pub keywords: Vec<Rc<str>>,
+    pub keywords: Cow<'a, [Rc<str>]>,
     /// As [`RelationshipRef::degree`].
     pub degree: usize,
 }
@@ -294,7 +299,7 @@ fn matches(filter: &Filter, place: &Place) -> bool {
     filter.matches(&place.document.contribution.metadata)
 }
 
-fn owned(texts: Vec<&Rc<str>>) -> Vec<Rc<str>> {
+fn owned<'a>(texts: Vec<&Rc<str>>) -> Cow<'a, [Rc<str>]> {
     texts.into_iter().cloned().collect()
 }
 
@@ -355,13 +360,13 @@ impl<'a> RelationshipRef<'a> {
     }
 
     /// It without the documents that the filter leaves out.
-    pub fn view(self, filter: &Filter) -> RelationshipView {
+    pub fn view(self, filter: &Filter) -> RelationshipView<'a> {
         let (one, other) = self.ends();
         if filter.is_empty() {
             return RelationshipView {
                 weight: self.weight(),
-                descriptions: self.indexed().descriptions().to_vec(),
-                keywords: self.indexed().keywords().to_vec(),
+                descriptions: self.indexed().descriptions().into(),
+                keywords: self.indexed().keywords().into(),
                 degree: self.degree(),
                 ends: [one, other].map(|end| end.name().clone()),
             };
@@ -383,6 +388,11 @@ impl<'a> RelationshipRef<'a> {
             document: &mention.place.document,
             index: mention.place.document.relationship_excerpt(mention.place.index),
         })
+    }
+
+    /// The slots of the excerpts at its places.
+    pub(crate) fn excerpts(self) -> &'a [u32] {
+        self.indexed().excerpts(|| self.places().map(PlaceRef::slot).collect())
     }
 
     /// [`RelationshipRef::weight`] as a whole number.

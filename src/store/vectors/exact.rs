@@ -1,4 +1,4 @@
-use smolrag_kernels::native::dot;
+use smolrag_kernels::native;
 
 use super::{
     candidates,
@@ -103,41 +103,56 @@ impl VectorIndex {
         k: usize,
         admit: impl Fn(u32) -> Option<T>,
     ) -> Vec<Match> {
-        self.search_among(query, k, &admit)
+        self.search_among(&[query], k, &admit).remove(0)
     }
 
-    /// [`VectorIndex::search`] for whom asking after an id costs more than asking whether there is one.
+    /// [`VectorIndex::search`] of several at once: where all vectors are compared, memory is met once for all of
+    /// them. For whom asking after an id costs more than asking whether there is one.
     pub(crate) fn search_among(
         &self,
-        query: &UnitVector,
+        queries: &[&UnitVector],
         k: usize,
         admit: &dyn Admit,
-    ) -> Vec<Match> {
-        assert_eq!(query.dimensions(), self.dimensions, "the query does not fit the index");
-        if query.is_zero() || k == 0 {
-            return vec![];
+    ) -> Vec<Vec<Match>> {
+        for query in queries {
+            assert_eq!(query.dimensions(), self.dimensions, "the query does not fit the index");
         }
-        let mut top = TopK::new(k, admit);
-        let mut offer = |vector: &[i16], slot: u32| {
-            // It fits 32 bits: by Cauchy and Schwarz no partial sum of the products of two unit
+        let mut tops: Vec<TopK<'_>> = queries.iter().map(|_| TopK::new(k, admit)).collect();
+        let mut dots = vec![];
+        let mut offer = |top: &mut TopK<'_>, rows: &[&[i16]], slots: &[u32], query: &UnitVector| {
+            // They fit 32 bits: by Cauchy and Schwarz no partial sum of the products of two unit
             // vectors exceeds the product of their lengths, 32767² and a little for rounding,
             // half of `i32::MAX`.
-            top.offer(i64::from(dot(vector, query.raw())), slot);
+            native::dots(rows, query.raw(), &mut dots);
+            for (dot, &slot) in dots.drain(..).zip(slots) {
+                top.offer(dot.into(), slot);
+            }
         };
+        let wanted = queries.iter().zip(&mut tops).filter(|(query, _)| k > 0 && !query.is_zero());
+        let mut wanted: Vec<_> = wanted.collect();
         match candidates(k, self.len()) {
             None => {
-                let all = self.vectors.iter().zip(&self.slots);
-                all.for_each(|(vector, &slot)| offer(vector, slot));
+                let mut slots = &self.slots[..];
+                for rows in self.vectors.groups() {
+                    for (query, top) in &mut wanted {
+                        offer(top, &rows, slots, query);
+                    }
+                    slots = &slots[rows.len()..];
+                }
             }
-            Some(wanted) => {
+            Some(closely) => {
                 let admitted = |row: usize| admit.admits(self.slots[row]);
-                let near = self.codes.nearest(query, wanted, &admitted);
-                near.into_iter().for_each(|row| offer(self.vectors.get(row), self.slots[row]));
+                for (query, top) in &mut wanted {
+                    let near = self.codes.nearest(query, closely, &admitted);
+                    let rows: Vec<&[i16]> = near.iter().map(|&row| self.vectors.get(row)).collect();
+                    let slots: Vec<u32> = near.iter().map(|&row| self.slots[row]).collect();
+                    offer(top, &rows, &slots, query);
+                }
             }
         }
         let one = f64::from(UnitVector::ONE) * f64::from(UnitVector::ONE);
-        let score = |dot: i64| (dot as f64 / one) as f32;
-        top.into_best_first().map(|(slot, dot)| Match { slot, score: score(dot) }).collect()
+        let found = |(slot, dot): (u32, i64)| Match { slot, score: (dot as f64 / one) as f32 };
+        tops.into_iter().map(|top| top.into_best_first().map(found).collect()).collect()
     }
 
     /// Whether a search for the `k` best looks closely at some vectors only.
@@ -264,7 +279,13 @@ mod tests {
             expected.sort();
             expected.truncate(if query.is_zero() { 0 } else { k });
             let expected: Vec<u32> = expected.into_iter().map(|(_, slot)| slot).collect();
-            prop_assert_eq!(slots(index.search(&query, k, Some)), expected);
+            let found = index.search(&query, k, Some);
+            prop_assert_eq!(slots(found.clone()), expected);
+
+            // Among others it finds the same.
+            let (zero, other) = (UnitVector::zero(query.dimensions()), as_unit(&[1; 3]));
+            let together = index.search_among(&[&other, &zero, &query], k, &Some);
+            prop_assert_eq!(together, [index.search(&other, k, Some), vec![], found]);
         }
     }
 }

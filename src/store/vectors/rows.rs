@@ -71,9 +71,12 @@ impl<T: Copy + Default> Rows<T> {
         self.blocks.iter().map(Vec::as_slice)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &[T]> {
-        let rows = self.blocks.iter().flat_map(|block| block.chunks_exact(self.width));
-        rows.take(self.len)
+    /// Each row, those together that stand side by side.
+    pub(super) fn groups(&self) -> impl Iterator<Item = Vec<&[T]>> {
+        self.blocks.iter().enumerate().map(|(at, block)| {
+            let left = self.len - at * self.per_block;
+            block.chunks_exact(self.width).take(left).collect()
+        })
     }
 
     pub(super) fn bytes(&self) -> usize {
