@@ -28,7 +28,7 @@ bench: ## measure the core's speed (Criterion)
 	tools/setup build
 	$(env) cargo bench --package smolrag-benches
 
-bench-exchange: ## count what exchanging a document costs in a small and in a large knowledge base (Valgrind)
+bench-exchange: package ## compare what exchanging a document costs in a small and in a large knowledge base (Valgrind, and the built package)
 	tools/setup build
 	$(env) node benches/exchange.mjs
 
