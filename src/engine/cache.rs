@@ -3,11 +3,12 @@
 use std::{cell::RefCell, future::Future, rc::Rc};
 
 use futures::future::{Either, FutureExt, LocalBoxFuture, Ready, Shared, WeakShared, ready};
+use hashbrown::HashMap;
 use lru::LruCache;
 use md5::{Digest, Md5};
 use serde::Serialize;
 
-use crate::{order::OrderedMap, record::Result};
+use crate::record::Result;
 
 /// What an answer depends on, as the md5 of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,7 +94,7 @@ struct Inner<V> {
     limits: CacheLimits,
     kept: LruCache<Key, V>,
     /// Weak, so that nothing but those who wait keeps a flight up.
-    flying: OrderedMap<Key, WeakShared<LocalBoxFuture<'static, Result<V>>>>,
+    flying: HashMap<Key, WeakShared<LocalBoxFuture<'static, Result<V>>>>,
     stats: CacheStats,
 }
 
@@ -112,7 +113,7 @@ impl<V: Clone + Weigh + 'static> Cache<V> {
         Cache(Rc::new(RefCell::new(Inner {
             limits,
             kept: LruCache::unbounded(),
-            flying: OrderedMap::new(),
+            flying: HashMap::new(),
             stats: CacheStats::default(),
         })))
     }

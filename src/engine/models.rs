@@ -6,6 +6,7 @@ use futures::{
     future::{FutureExt, LocalBoxFuture, join_all, ready},
     stream::{self, LocalBoxStream, StreamExt},
 };
+use hashbrown::HashMap;
 
 use super::{
     cache::{Cache, Key, Weigh},
@@ -15,7 +16,6 @@ use super::{
     usage::{Meter, UnderWay},
 };
 use crate::{
-    order::OrderedMap,
     port::{Clock, Completion, Embedded, EmbeddingModel, LanguageModel, Said, Tokens},
     record::{Error, Result},
 };
@@ -301,11 +301,11 @@ impl EmbeddingModel for LimitedEmbeddingModel {
         let model = self.clone();
         async move {
             let (mut keys, mut unique) = (Vec::new(), Vec::new());
-            let mut numbers = OrderedMap::new();
+            let mut numbers = HashMap::new();
             let mut places = Vec::with_capacity(texts.len());
             for text in texts {
                 let key = embedding_key(model.inner.id(), &text);
-                places.push(*numbers.get_or_insert_with(key, || {
+                places.push(*numbers.entry(key).or_insert_with(|| {
                     keys.push(key);
                     unique.push(text);
                     keys.len() - 1

@@ -38,6 +38,18 @@ extern "C" {
         request: &JsValue,
     ) -> std::result::Result<JsValue, JsValue>;
 
+    /// `CompletionRequest` of the package's types.
+    #[wasm_bindgen(extends = Object)]
+    type RequestObject;
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_system(this: &RequestObject, system: Option<&str>);
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_prompt(this: &RequestObject, prompt: &str);
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_json(this: &RequestObject, json: &JsValue);
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_signal(this: &RequestObject, signal: &JsValue);
+
     /// `EmbeddingModel` of the package's types.
     #[derive(Clone)]
     type EmbeddingModelObject;
@@ -79,17 +91,16 @@ fn object(fields: &[(&str, &JsValue)]) -> JsValue {
 }
 
 fn request_object(request: &Completion, signal: &JsValue) -> JsValue {
-    let system = request.system.as_deref().map_or(JsValue::UNDEFINED, JsValue::from_str);
     let json = request.json.map_or(JsValue::UNDEFINED, |form| {
         let schema = JSON::parse(form.schema).unwrap_or(JsValue::UNDEFINED);
         object(&[("name", &form.name.into()), ("schema", &schema)])
     });
-    object(&[
-        ("system", &system),
-        ("prompt", &JsValue::from_str(&request.prompt)),
-        ("json", &json),
-        ("signal", signal),
-    ])
+    let asked: RequestObject = Object::new().unchecked_into();
+    asked.set_system(request.system.as_deref());
+    asked.set_prompt(&request.prompt);
+    asked.set_json(&json);
+    asked.set_signal(signal);
+    asked.into()
 }
 
 /// A count that a provider tells; nothing where it is none.

@@ -79,7 +79,7 @@ fn is_quote(c: char) -> bool {
 /// both lose the e.
 fn singular(mut text: String) -> String {
     // Of the others none is a plural, nor has an e to lose.
-    if !text.ends_with(['s', 'e']) {
+    if !matches!(text.as_bytes().last(), Some(b's' | b'e')) {
         return text;
     }
     let letters = text.bytes().rev().take_while(u8::is_ascii_lowercase).count();

@@ -192,7 +192,8 @@ impl Checking {
     }
 
     fn name(&self, name: &str) -> Result<()> {
-        self.ensure(!name.trim().is_empty(), "it mentions an entity without a name")
+        let visible = |c: char| !c.is_whitespace();
+        self.ensure(name.contains(visible), "it mentions an entity without a name")
     }
 
     fn vector(&self, vector: &UnitVector) -> Result<()> {
