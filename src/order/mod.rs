@@ -10,3 +10,11 @@ mod sort;
 
 pub use map::{OrderedMap, OrderedSet};
 pub use sort::{sort, sort_by, sort_by_key};
+
+/// A number for the first bytes of a text that is in the order of the texts, or equal: kept beside a
+/// text that is compared often, it spares most looks at the text itself.
+pub fn beginning(text: &str) -> u64 {
+    let mut first = [0; 8];
+    first.iter_mut().zip(text.bytes()).for_each(|(to, byte)| *to = byte);
+    u64::from_be_bytes(first)
+}

@@ -1,4 +1,7 @@
-use std::{cmp::Reverse, rc::Rc};
+use std::{
+    cmp::{Ordering, Reverse},
+    rc::Rc,
+};
 
 use hashbrown::HashMap;
 use petgraph::{
@@ -7,7 +10,7 @@ use petgraph::{
 };
 
 use super::ids::Ids;
-use crate::order::{OrderedMap, sort_by_key};
+use crate::order::{OrderedMap, beginning, sort_by, sort_by_key};
 
 /// An undirected graph whose nodes are known by key, on petgraph's.
 ///
@@ -27,6 +30,8 @@ pub struct Graph<N, E> {
 
 struct Node<N> {
     key: Rc<str>,
+    /// The [`beginning`] of the key: a search with ties compares thousands of keys.
+    beginning: u64,
     degree: u32,
     weight: N,
 }
@@ -52,7 +57,8 @@ impl<N, E> Graph<N, E> {
     /// The node with this key, made if there is none.
     pub fn node_or_insert(&mut self, key: &Rc<str>, weight: impl FnOnce() -> N) -> NodeIndex {
         self.node(key).unwrap_or_else(|| {
-            let node = Node { key: key.clone(), degree: 0, weight: weight() };
+            let beginning = beginning(key);
+            let node = Node { key: key.clone(), beginning, degree: 0, weight: weight() };
             let index = self.graph.add_node(node);
             self.nodes.insert(index.index() as u32, &|node| &self.graph[NodeIndex::from(node)].key);
             self.key_bytes += key.len();
@@ -146,7 +152,7 @@ impl<N, E> Graph<N, E> {
     /// The nodes at the other end of a node's edges, by key.
     pub fn neighbours(&self, node: NodeIndex) -> Vec<NodeIndex> {
         let mut found: Vec<NodeIndex> = self.graph.neighbors(node).collect();
-        sort_by_key(&mut found, |&neighbour| self.key(neighbour));
+        sort_by(&mut found, |&one, &other| self.order_nodes(one, other));
         found
     }
 
@@ -158,21 +164,21 @@ impl<N, E> Graph<N, E> {
     /// A node's edges, by the key of their other end.
     pub fn edges_of(&self, node: NodeIndex) -> Vec<EdgeIndex> {
         let mut found: Vec<(NodeIndex, EdgeIndex)> = self.each_edge_of(node).collect();
-        sort_by_key(&mut found, |&(other, _)| self.key(other));
+        sort_by(&mut found, |one, other| self.order_nodes(one.0, other.0));
         found.into_iter().map(|(_, edge)| edge).collect()
     }
 
     /// All nodes, by key.
     pub fn nodes(&self) -> Vec<NodeIndex> {
         let mut all: Vec<NodeIndex> = self.graph.node_indices().collect();
-        sort_by_key(&mut all, |&node| self.key(node));
+        sort_by(&mut all, |&one, &other| self.order_nodes(one, other));
         all
     }
 
     /// All edges, by the keys of their ends.
     pub fn edges(&self) -> Vec<EdgeIndex> {
         let mut all: Vec<EdgeIndex> = self.graph.edge_indices().collect();
-        sort_by_key(&mut all, |&edge| self.edge_key(edge));
+        sort_by(&mut all, |&one, &other| self.order_edges(one, other));
         all
     }
 
@@ -180,6 +186,18 @@ impl<N, E> Graph<N, E> {
     pub fn edge_key(&self, edge: EdgeIndex) -> (&Rc<str>, &Rc<str>) {
         let (first, second) = self.ends(edge);
         (self.key(first), self.key(second))
+    }
+
+    /// The order of two nodes by their keys.
+    pub fn order_nodes(&self, one: NodeIndex, other: NodeIndex) -> Ordering {
+        let (one, other) = (&self.graph[one], &self.graph[other]);
+        one.beginning.cmp(&other.beginning).then_with(|| one.key.cmp(&other.key))
+    }
+
+    /// The order of two edges by the keys of their ends.
+    pub fn order_edges(&self, one: EdgeIndex, other: EdgeIndex) -> Ordering {
+        let (one, other) = (self.ends(one), self.ends(other));
+        self.order_nodes(one.0, other.0).then_with(|| self.order_nodes(one.1, other.1))
     }
 
     /// How many nodes there are.
@@ -229,7 +247,7 @@ impl<N, E> Graph<N, E> {
             })
             .map(|edge| edge.id())
             .collect();
-        sort_by_key(&mut found, |&edge| self.edge_key(edge));
+        sort_by(&mut found, |&one, &other| self.order_edges(one, other));
         found
     }
 
@@ -275,7 +293,7 @@ impl<N, E> Graph<N, E> {
                 group.extend(self.graph.neighbors(node).filter(|&next| seen.visit(next)));
                 at += 1;
             }
-            sort_by_key(&mut group, |&node| self.key(node));
+            sort_by(&mut group, |&one, &other| self.order_nodes(one, other));
             found.push(group);
         }
         // Stable: the groups were found by their first keys.

@@ -7,7 +7,7 @@ use super::{
     indices::{Indices, Query},
 };
 use crate::{
-    order::sort_by_key,
+    order::{self, sort_by_key},
     record::{Excerpt, heading_path},
     store::{Admit, Field, Match, ids::Ids, mentions::Mentions},
 };
@@ -171,9 +171,7 @@ fn beginning(id: &str) -> u64 {
         Some(rest) => (1, rest),
         None => (2 * u64::from(id > COMMON), id),
     };
-    let mut first = [0; 8];
-    first.iter_mut().zip(telling.bytes()).for_each(|(to, byte)| *to = byte);
-    class << 62 | u64::from_be_bytes(first) >> 2
+    class << 62 | order::beginning(telling) >> 2
 }
 
 struct AdmittedExcerpts<'a> {

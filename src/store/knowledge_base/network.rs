@@ -50,6 +50,8 @@ pub(super) struct Entity {
     /// The ends of relationship mentions that name it.
     pub(super) ends: Mentions<EndPlace>,
     pub(super) indexed: Indexed,
+    /// The most frequent one, if it is described.
+    pub(super) category: Option<Rc<str>>,
     touched: bool,
     /// Its part of [`Network::held`].
     held: u32,
@@ -284,14 +286,14 @@ impl Network {
 
     /// The order of two entities by their keys.
     pub(super) fn order_entities(&self, one: u32, other: u32) -> Ordering {
-        let key = |slot: u32| self.graph.key(NodeIndex::new(slot as usize));
-        key(one).cmp(key(other))
+        let [one, other] = [one, other].map(|slot| NodeIndex::new(slot as usize));
+        self.graph.order_nodes(one, other)
     }
 
     /// The order of two relationships by the keys of their ends.
     pub(super) fn order_relationships(&self, one: u32, other: u32) -> Ordering {
-        let key = |slot: u32| self.graph.edge_key(EdgeIndex::new(slot as usize));
-        key(one).cmp(&key(other))
+        let [one, other] = [one, other].map(|slot| EdgeIndex::new(slot as usize));
+        self.graph.order_edges(one, other)
     }
 
     /// What an entity is called: as the user merged it, else as it is called most often where it is
@@ -333,6 +335,7 @@ impl Network {
             mentions: Mentions::new(),
             ends: Mentions::new(),
             indexed: Indexed::default(),
+            category: None,
             touched: false,
             held: 0,
         })
@@ -350,7 +353,9 @@ impl Network {
         let slot = node.index() as u32;
         self.entities.vectors.insert(slot, &self.entity_vector(node));
         let indexed = self.entity_texts(node);
-        let old = mem::replace(&mut self.graph.weight_mut(node).indexed, indexed);
+        let entity = self.graph.weight_mut(node);
+        entity.category = entity.mentions.most_frequent(EntityPlace::CATEGORY).cloned();
+        let old = mem::replace(&mut entity.indexed, indexed);
         let new = &self.graph.weight(node).indexed;
         revise(&mut self.entities.lexical, slot, &old.texts, &new.texts);
     }

@@ -152,8 +152,7 @@ impl<'a> EntityRef<'a> {
 
     /// Its most frequent category, or [`UNKNOWN`].
     pub fn category(self) -> &'a str {
-        let mentions = &self.network.graph.weight(self.node).mentions;
-        mentions.most_frequent(EntityPlace::CATEGORY).map_or(UNKNOWN, |category| category)
+        self.network.graph.weight(self.node).category.as_deref().unwrap_or(UNKNOWN)
     }
 
     /// Its categories, the most frequent first.
@@ -202,14 +201,12 @@ impl<'a> EntityRef<'a> {
 
     /// It without the documents that the filter leaves out.
     pub fn view(self, filter: &Filter) -> EntityView<'a> {
-        let category = |mentions: &Mentions<EntityPlace>| {
-            let category = mentions.most_frequent(EntityPlace::CATEGORY).cloned();
-            category.unwrap_or_else(|| UNKNOWN.into())
-        };
+        let known =
+            |category: Option<&Rc<str>>| category.cloned().unwrap_or_else(|| UNKNOWN.into());
         if filter.is_empty() {
             return EntityView {
                 name: self.name().clone(),
-                category: category(&self.network.graph.weight(self.node).mentions),
+                category: known(self.network.graph.weight(self.node).category.as_ref()),
                 descriptions: self.indexed().descriptions().into(),
                 degree: self.degree(),
             };
@@ -217,7 +214,7 @@ impl<'a> EntityRef<'a> {
         let (mentions, ends) = self.left_by(filter);
         EntityView {
             name: self.network.name_by(self.node, &mentions, &ends).clone(),
-            category: category(&mentions),
+            category: known(mentions.most_frequent(EntityPlace::CATEGORY)),
             descriptions: owned(mentions.distinct(EntityPlace::DESCRIPTION, DESCRIPTIONS)),
             degree: self.degree_under(filter),
         }
