@@ -1,7 +1,7 @@
 // Measures how long opening takes for 1,000 and 10,000 documents, and how much memory: in Chromium against reading the same bytes with one raw
 // `getAll` in the same run, in Node against `readFile` of the same files. Documents are made of paragraphs of the project's own documentation.
 // `HOSTS=node` or `HOSTS=chromium` measures one of both.
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,22 +9,9 @@ import { fileURLToPath } from "node:url";
 
 import { launch } from "../tests/support/browser.mjs";
 import { serve } from "../tools/serve.mjs";
+import { documents as made } from "./documents.mjs";
 
 const folder = (path) => fileURLToPath(new URL(path, import.meta.url));
-const docs = folder("../docs");
-const paragraphs = readdirSync(docs).filter((file) => file.endsWith(".md")).sort()
-  .flatMap((file) => readFileSync(join(docs, file), "utf8").split("\n\n"))
-  .filter((paragraph) => paragraph.length > 80 && !paragraph.includes("```"));
-
-function made(count) {
-  let state = 7;
-  const random = (below) => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) % below;
-  return Array.from({ length: count }, (_, at) => ({
-    source: `${String(at).padStart(5, "0")}.md`,
-    text: `# Note ${at}\n\n${Array.from({ length: 6 }, () => paragraphs[random(paragraphs.length)]).join("\n\n")}\n`,
-  }));
-}
-
 const counts = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [1000, 10_000];
 const rounds = 5;
 const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1];

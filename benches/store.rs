@@ -16,6 +16,8 @@ use smolrag::{
 
 const DIMENSIONS: usize = 384;
 
+/// The bar is 1.5 between the largest and the smallest.
+///
 /// The fold alone, of a document that was read and checked before. It takes as many instructions among
 /// 10,000 documents as among 100 (`exchange.mjs`, which also times whole calls); the time differs by
 /// what has to be fetched, since 100 documents fit in the processor's caches and 10,000 do not.

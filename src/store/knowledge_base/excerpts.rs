@@ -158,8 +158,8 @@ impl Excerpts {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let slots = self.slots.bytes();
-        self.entries.capacity() * size_of::<Entry>() + self.held + slots + self.indices.bytes()
+        let entries = self.entries.capacity() * size_of::<Entry>();
+        entries + self.held + self.slots.bytes() + self.indices.bytes()
     }
 }
 
