@@ -19,13 +19,33 @@ pub fn round(values: &[f32], scale: f32, to: &mut [i16]) {
     }
 }
 
-/// The nearest whole number, halves away from zero, of one that fits 16 bits: `f64::round` is a call that
-/// takes longer.
+/// Added to a whole number below 2⁵¹, it leaves that in the last bits; so a sum is rounded to a whole number, and
+/// a whole number is converted, in ways that compile to SIMD.
+const WHOLE: f64 = 6_755_399_441_055_744.0;
+
+/// The nearest whole number, ties to even, of one that fits 16 bits.
 #[inline]
 fn whole(value: f64) -> i16 {
-    let towards_zero = value as i32;
-    let rest = value - f64::from(towards_zero);
-    (towards_zero + i32::from(rest >= 0.5) - i32::from(rest <= -0.5)) as i16
+    (value + WHOLE).to_bits() as i16
+}
+
+/// A whole number below 2⁵¹.
+#[inline]
+fn converted(number: i64) -> f64 {
+    f64::from_bits(WHOLE.to_bits().wrapping_add_signed(number)) - WHOLE
+}
+
+/// The sum of the squares, in eight partial sums that wait for each other no more than registers do.
+#[inline]
+fn sum_of_squares<T: Copy>(values: &[T], to: impl Fn(T) -> f64) -> f64 {
+    let (eights, rest) = values.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    let add = |sum: &mut f64, value| *sum += to(value) * to(value);
+    for eight in eights {
+        sums.iter_mut().zip(eight).for_each(|(sum, &value)| add(sum, value));
+    }
+    sums.iter_mut().zip(rest).for_each(|(sum, &value)| add(sum, value));
+    sums.into_iter().sum()
 }
 
 /// Components at length `one`, which must fit 16 bits, rounded; zeros stay zeros. `None` if one of them is
@@ -33,18 +53,34 @@ fn whole(value: f64) -> i16 {
 #[inline(never)]
 pub fn unit(values: &[f32], one: f64) -> Option<Rc<[i16]>> {
     // In f64, so that large components neither overflow nor vanish.
-    let squares: f64 = values.iter().map(|&value| f64::from(value) * f64::from(value)).sum();
+    let squares = sum_of_squares(values, f64::from);
     let scale = if squares > 0.0 { one / squares.sqrt() } else { 0.0 };
     let scaled = values.iter().map(|&value| whole(f64::from(value) * scale));
     squares.is_finite().then(|| scaled.collect())
 }
 
-/// [`unit`] for whole numbers.
+/// [`unit`] for whole numbers below 2⁵¹.
 #[inline(never)]
 pub fn unit_of_sum(sum: &[i64], one: f64) -> Rc<[i16]> {
-    let squares: f64 = sum.iter().map(|&value| value as f64 * value as f64).sum();
+    let squares = sum_of_squares(sum, converted);
     let scale = if squares > 0.0 { one / squares.sqrt() } else { 0.0 };
-    sum.iter().map(|&value| whole(value as f64 * scale)).collect()
+    sum.iter().map(|&value| whole(converted(value) * scale)).collect()
+}
+
+/// Adds numbers to sums, or with `sign` −1 takes them away.
+#[inline(never)]
+pub fn add(sums: &mut [i64], numbers: &[i16], sign: i32) {
+    for (sum, &number) in sums.iter_mut().zip(numbers) {
+        *sum += i64::from(sign * i32::from(number));
+    }
+}
+
+/// Numbers as parts of `of`, where 32,768 stands for one.
+#[inline(never)]
+pub fn parts(numbers: &[i16], of: i16, to: &mut [i16]) {
+    for (to, &number) in to.iter_mut().zip(numbers) {
+        *to = ((i32::from(number) * i32::from(of)) >> 15) as i16;
+    }
 }
 
 /// The size of the largest component; infinite or NaN if one is.
@@ -187,7 +223,43 @@ mod tests {
         let beside =
             [0.5_f64, -0.5, 1.5, 2.5, 32_766.5].map(|half| [half.next_down(), half.next_up()]);
         for value in halves.chain(beside.into_iter().flatten()) {
-            assert_eq!(whole(value), value.round() as i16, "{value}");
+            assert_eq!(whole(value), value.round_ties_even() as i16, "{value}");
+        }
+    }
+
+    #[test]
+    fn whole_numbers_are_converted_as_they_are() {
+        let most = (1_i64 << 51) - 1;
+        for number in [0, 1, -1, 32_767, -32_767, 1 << 40, -(1 << 40) - 1, most, -most] {
+            assert_eq!(converted(number), number as f64);
+        }
+    }
+
+    #[test]
+    fn loops_over_numbers_give_what_is_written_on_them_at_any_length() {
+        for length in 0..40i16 {
+            let numbers: Vec<i16> = (0..length).map(|i| 1_700 * (i - 19)).collect();
+            let mut sums: Vec<i64> = (0..length).map(|i| i64::from(i) << 40).collect();
+            let before = sums.clone();
+            add(&mut sums, &numbers, 1);
+            let added = |i: usize| before[i] + i64::from(numbers[i]);
+            assert!(sums.iter().enumerate().all(|(i, &sum)| sum == added(i)));
+            add(&mut sums, &numbers, -1);
+            assert_eq!(sums, before);
+
+            let mut shorter = vec![0; numbers.len()];
+            parts(&numbers, 16_000, &mut shorter);
+            let part = |i: usize| (i32::from(numbers[i]) * 16_000).div_euclid(32_768);
+            assert!(shorter.iter().enumerate().all(|(i, &it)| i32::from(it) == part(i)));
+
+            let floats: Vec<f32> = numbers.iter().map(|&number| f32::from(number)).collect();
+            let wide: Vec<i64> = numbers.iter().copied().map(i64::from).collect();
+            let units = unit(&floats, 32_767.0).unwrap();
+            let length = wide.iter().map(|x| x * x).sum::<i64>() as f64;
+            let expected = |x: i64| x as f64 / length.sqrt() * 32_767.0;
+            let near = |(unit, &x): (&i16, &i64)| (f64::from(*unit) - expected(x)).abs() < 0.51;
+            assert!(units.iter().zip(&wide).all(near));
+            assert_eq!(unit_of_sum(&wide, 32_767.0), units);
         }
     }
 }

@@ -1,6 +1,12 @@
 //! Answers already paid for, and those on their way.
 
-use std::{cell::RefCell, future::Future, rc::Rc};
+use std::{
+    cell::RefCell,
+    future::Future,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+};
 
 use futures::future::{Either, FutureExt, LocalBoxFuture, Ready, Shared, WeakShared, ready};
 use hashbrown::HashMap;
@@ -93,13 +99,34 @@ pub struct Cache<V>(Rc<RefCell<Inner<V>>>);
 struct Inner<V> {
     limits: CacheLimits,
     kept: LruCache<Key, V>,
-    /// Weak, so that nothing but those who wait keeps a flight up.
-    flying: HashMap<Key, WeakShared<LocalBoxFuture<'static, Result<V>>>>,
+    /// Weak, so that nothing but those who wait keeps a flight up; with the place among its answers.
+    flying: HashMap<Key, (WeakShared<Answers<V>>, usize)>,
     stats: CacheStats,
 }
 
+/// What gives answers that come together.
+pub type Answers<V> = LocalBoxFuture<'static, Result<Rc<[V]>>>;
+
+/// Answers that are on their way together.
+pub type Flight<V> = Shared<Answers<V>>;
+
 /// An answer that is there or on its way.
-pub type Pending<V> = Either<Ready<Result<V>>, Shared<LocalBoxFuture<'static, Result<V>>>>;
+pub type Pending<V> = Either<Ready<Result<V>>, OnFlight<V>>;
+
+/// One of the answers of a flight.
+pub struct OnFlight<V: Clone> {
+    flight: Flight<V>,
+    place: usize,
+}
+
+impl<V: Clone> Future for OnFlight<V> {
+    type Output = Result<V>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<V>> {
+        let place = self.place;
+        self.flight.poll_unpin(context).map(|values| Ok(values?[place].clone()))
+    }
+}
 
 impl<V> Clone for Cache<V> {
     fn clone(&self) -> Self {
@@ -135,9 +162,12 @@ impl<V: Clone + Weigh + 'static> Cache<V> {
             stats.hits += 1;
             return Some(Either::Left(ready(Ok(value.clone()))));
         }
-        if let Some(flight) = flying.get(&key).and_then(WeakShared::upgrade) {
+        let on_flight = |(flight, place): &(WeakShared<_>, usize)| {
+            Some(OnFlight { flight: flight.upgrade()?, place: *place })
+        };
+        if let Some(answer) = flying.get(&key).and_then(on_flight) {
             stats.joined += 1;
-            return Some(Either::Right(flight));
+            return Some(Either::Right(answer));
         }
         stats.misses += 1;
         None
@@ -149,21 +179,30 @@ impl<V: Clone + Weigh + 'static> Cache<V> {
     }
 
     /// Sends for an answer that [`find`](Cache::find) did not give. Nothing runs until it is polled.
-    pub fn launch(
-        &self,
-        key: Key,
-        compute: impl Future<Output = Result<V>> + 'static,
-    ) -> Pending<V> {
-        let landing = Landing { cache: self.clone(), key };
+    fn launch(&self, key: Key, compute: impl Future<Output = Result<V>> + 'static) -> Pending<V> {
+        let compute = compute.map(|value| Ok([value?].into()));
+        let flight = self.launch_all(vec![key], compute.boxed_local());
+        Either::Right(OnFlight { flight, place: 0 })
+    }
+
+    /// Sends for answers that [`find`](Cache::find) did not give, which come together and in the order of the keys.
+    /// Nothing runs until it is polled.
+    pub fn launch_all(&self, keys: Vec<Key>, compute: Answers<V>) -> Flight<V> {
+        let landing = Landing { cache: self.clone(), keys: keys.clone() };
         let flight = async move {
-            let value = compute.await?;
-            landing.cache.keep(key, value.clone());
-            Ok(value)
+            let values = compute.await?;
+            for (key, value) in landing.keys.iter().zip(&*values) {
+                landing.cache.keep(*key, value.clone());
+            }
+            Ok(values)
         };
         let flight = flight.boxed_local().shared();
-        let weak = flight.downgrade().expect("not polled yet");
-        self.0.borrow_mut().flying.insert(key, weak);
-        Either::Right(flight)
+        let flying = &mut self.0.borrow_mut().flying;
+        for (place, key) in keys.into_iter().enumerate() {
+            let weak = flight.downgrade().expect("not polled yet");
+            flying.insert(key, (weak, place));
+        }
+        flight
     }
 
     /// Keeps an answer that came another way. One that is larger than the whole cache is not kept.
@@ -194,11 +233,12 @@ impl<V: Clone + Weigh + 'static> Cache<V> {
 /// Lives inside a flight, and strikes it off however it ends: answered, failed or dropped.
 struct Landing<V> {
     cache: Cache<V>,
-    key: Key,
+    keys: Vec<Key>,
 }
 
 impl<V> Drop for Landing<V> {
     fn drop(&mut self) {
-        self.cache.0.borrow_mut().flying.remove(&self.key);
+        let mut inner = self.cache.0.borrow_mut();
+        self.keys.iter().for_each(|key| _ = inner.flying.remove(key));
     }
 }

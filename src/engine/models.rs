@@ -227,18 +227,33 @@ impl LimitedEmbeddingModel {
     /// The vectors of different texts. Sends for those that are neither cached nor on their way.
     async fn vectors(self, keys: Vec<Key>, mut texts: Vec<String>) -> Result<Vec<Rc<[f32]>>> {
         let cache = &self.limits.cache;
-        let mut pending: Vec<_> = keys.iter().map(|key| cache.find(*key)).collect();
-        let missing: Vec<_> = (0..keys.len()).filter(|&i| pending[i].is_none()).collect();
-        for batch in missing.chunks(self.inner.max_batch().max(1)) {
-            let asked = batch.iter().map(|&i| (keys[i], take(&mut texts[i]))).unzip();
-            let answer = self.clone().ask(asked).boxed_local().shared();
-            for (place, &i) in batch.iter().enumerate() {
-                let vector = answer.clone().map(move |vectors| Ok(vectors?[place].clone()));
-                pending[i] = Some(cache.launch(keys[i], vector));
+        let mut missing = Vec::new();
+        let mut coming: Vec<LocalBoxFuture<'_, Result<Vec<_>>>> = Vec::new();
+        for (place, key) in keys.iter().enumerate() {
+            match cache.find(*key) {
+                Some(answer) => {
+                    coming.push(answer.map(move |vector| Ok(vec![(place, vector?)])).boxed_local())
+                }
+                None => missing.push(place),
             }
         }
+        for batch in missing.chunks(self.inner.max_batch().max(1)) {
+            let asked = batch.iter().map(|&i| (keys[i], take(&mut texts[i]))).unzip();
+            let keys = batch.iter().map(|&i| keys[i]).collect();
+            let flight = cache.launch_all(keys, self.clone().ask(asked).boxed_local());
+            let placed = |vectors: Rc<[Rc<[f32]>]>| {
+                batch.iter().copied().zip(vectors.iter().cloned()).collect()
+            };
+            coming.push(flight.map(move |vectors| vectors.map(placed)).boxed_local());
+        }
+        let mut vectors: Vec<Rc<[f32]>> = vec![[].into(); keys.len()];
         // All of them, so that what was paid for is kept even if one batch fails.
-        join_all(pending.into_iter().flatten()).await.into_iter().collect()
+        for come in join_all(coming).await {
+            for (place, vector) in come? {
+                vectors[place] = vector;
+            }
+        }
+        Ok(vectors)
     }
 
     /// One call of the model.

@@ -11,11 +11,21 @@ use crate::{engine::Signal, record::Error};
 #[wasm_bindgen]
 extern "C" {
     /// An `AbortController` of the package's, which aborts also when this instance fails.
-    type CallController;
+    #[derive(Clone)]
+    pub type CallController;
     #[wasm_bindgen(constructor)]
     fn new() -> CallController;
     #[wasm_bindgen(method, getter)]
-    fn signal(this: &CallController) -> JsValue;
+    pub fn signal(this: &CallController) -> JsValue;
+    /// `CompletionRequest` of the package's types. Its signal is made when it is asked for: many models never do, and
+    /// in Node it takes as long as a short prompt.
+    #[wasm_bindgen(method)]
+    pub fn request(
+        this: &CallController,
+        system: &JsValue,
+        prompt: &str,
+        json: &JsValue,
+    ) -> JsValue;
     #[wasm_bindgen(method)]
     fn abort(this: &CallController);
     #[wasm_bindgen(method)]
@@ -50,10 +60,12 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// Gives `start` an `AbortSignal` that fires if the returned future is dropped before it is ready.
-pub fn with_abort<F: Future>(start: impl FnOnce(JsValue) -> F) -> impl Future<Output = F::Output> {
+/// Gives `start` a controller whose `AbortSignal` fires if the returned future is dropped before it is ready.
+pub fn with_abort<F: Future>(
+    start: impl FnOnce(CallController) -> F,
+) -> impl Future<Output = F::Output> {
     let controller = CallController::new();
-    let work = start(controller.signal());
+    let work = start(controller.clone());
     let guard = AbortOnDrop(Some(controller));
     async move {
         let output = work.await;
@@ -64,10 +76,10 @@ pub fn with_abort<F: Future>(start: impl FnOnce(JsValue) -> F) -> impl Future<Ou
 
 /// Like [`with_abort`] for a stream: the signal fires if it is dropped before its end.
 pub fn stream_with_abort<S: Stream>(
-    start: impl FnOnce(JsValue) -> S,
+    start: impl FnOnce(CallController) -> S,
 ) -> impl Stream<Item = S::Item> {
     let controller = CallController::new();
-    let parts = start(controller.signal());
+    let parts = start(controller.clone());
     let mut guard = Some(AbortOnDrop(Some(controller)));
     parts.chain(stream::poll_fn(move |_| {
         if let Some(guard) = guard.take() {

@@ -1,13 +1,16 @@
 //! Models that are JavaScript objects.
 
-use std::rc::Rc;
+use std::{cell::RefCell, iter::repeat_n, rc::Rc};
 
 use futures::{StreamExt, TryStreamExt, future::LocalBoxFuture, stream::LocalBoxStream};
 use js_sys::{Array, AsyncIterator, Float32Array, Function, JSON, Object, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::stream::JsStream;
 
-use super::{arguments::property, error_from_js, settle, stream_with_abort, with_abort};
+use super::{
+    abort::CallController, arguments::property, error_from_js, settle, stream_with_abort,
+    with_abort,
+};
 use crate::{
     port::{
         Completion, Embedded, EmbeddingModel, LanguageModel, RerankRequest, Reranker, Said,
@@ -37,18 +40,6 @@ extern "C" {
         this: &LanguageModelObject,
         request: &JsValue,
     ) -> std::result::Result<JsValue, JsValue>;
-
-    /// `CompletionRequest` of the package's types.
-    #[wasm_bindgen(extends = Object)]
-    type RequestObject;
-    #[wasm_bindgen(method, setter, structural)]
-    fn set_system(this: &RequestObject, system: Option<&str>);
-    #[wasm_bindgen(method, setter, structural)]
-    fn set_prompt(this: &RequestObject, prompt: &str);
-    #[wasm_bindgen(method, setter, structural)]
-    fn set_json(this: &RequestObject, json: &JsValue);
-    #[wasm_bindgen(method, setter, structural)]
-    fn set_signal(this: &RequestObject, signal: &JsValue);
 
     /// `EmbeddingModel` of the package's types.
     #[derive(Clone)]
@@ -90,17 +81,33 @@ fn object(fields: &[(&str, &JsValue)]) -> JsValue {
     object.into()
 }
 
-fn request_object(request: &Completion, signal: &JsValue) -> JsValue {
+/// System prompts as JavaScript has them, with their text: few, and the same over and over.
+type Systems = Rc<RefCell<Vec<(String, JsValue)>>>;
+
+/// How many are kept.
+const SYSTEMS: usize = 8;
+
+fn system_text(systems: &Systems, text: &str) -> JsValue {
+    let mut systems = systems.borrow_mut();
+    if let Some((_, known)) = systems.iter().find(|(known, _)| known == text) {
+        return known.clone();
+    }
+    if systems.len() == SYSTEMS {
+        systems.clear();
+    }
+    let new = JsValue::from_str(text);
+    systems.push((text.to_owned(), new.clone()));
+    new
+}
+
+fn request_object(request: &Completion, systems: &Systems, call: &CallController) -> JsValue {
     let json = request.json.map_or(JsValue::UNDEFINED, |form| {
         let schema = JSON::parse(form.schema).unwrap_or(JsValue::UNDEFINED);
         object(&[("name", &form.name.into()), ("schema", &schema)])
     });
-    let asked: RequestObject = Object::new().unchecked_into();
-    asked.set_system(request.system.as_deref());
-    asked.set_prompt(&request.prompt);
-    asked.set_json(&json);
-    asked.set_signal(signal);
-    asked.into()
+    let system = request.system.as_deref();
+    let system = system.map_or(JsValue::UNDEFINED, |text| system_text(systems, text));
+    call.request(&system, &request.prompt, &json)
 }
 
 /// A count that a provider tells; nothing where it is none.
@@ -130,6 +137,7 @@ fn provider_error(thrown: JsValue) -> Error {
 pub struct JsLanguageModel {
     id: String,
     object: LanguageModelObject,
+    systems: Systems,
 }
 
 impl JsLanguageModel {
@@ -147,7 +155,7 @@ impl JsLanguageModel {
             .as_string()
             .filter(|id| !id.is_empty())
             .ok_or_else(|| Error::invalid(shape))?;
-        Ok(JsLanguageModel { id, object })
+        Ok(JsLanguageModel { id, object, systems: Systems::default() })
     }
 }
 
@@ -161,10 +169,10 @@ impl LanguageModel for JsLanguageModel {
     }
 
     fn complete(&self, request: Completion) -> LocalBoxFuture<'static, Result<Said>> {
-        let object = self.object.clone();
-        Box::pin(with_abort(move |signal| async move {
-            let answer =
-                settle(object.complete(&request_object(&request, &signal)), Code::Provider).await?;
+        let (object, systems) = (self.object.clone(), self.systems.clone());
+        Box::pin(with_abort(move |call| async move {
+            let asked = request_object(&request, &systems, &call);
+            let answer = settle(object.complete(&asked), Code::Provider).await?;
             said(&answer, "complete() must resolve to")
         }))
     }
@@ -173,9 +181,10 @@ impl LanguageModel for JsLanguageModel {
         if !self.object.stream_function().is_function() {
             return Box::pin(futures::stream::once(self.complete(request)));
         }
-        let object = self.object.clone();
-        Box::pin(stream_with_abort(move |signal| {
-            futures::stream::once(iterator(object, request, signal))
+        let (object, systems) = (self.object.clone(), self.systems.clone());
+        Box::pin(stream_with_abort(move |call| {
+            let asked = request_object(&request, &systems, &call);
+            futures::stream::once(iterator(object, asked))
                 .map_ok(|iterator| JsStream::from(iterator).map(part))
                 .try_flatten()
         }))
@@ -183,13 +192,8 @@ impl LanguageModel for JsLanguageModel {
 }
 
 /// Calls `stream()` of a model.
-async fn iterator(
-    object: LanguageModelObject,
-    request: Completion,
-    signal: JsValue,
-) -> Result<AsyncIterator> {
-    let returned =
-        settle(object.stream(&request_object(&request, &signal)), Code::Provider).await?;
+async fn iterator(object: LanguageModelObject, asked: JsValue) -> Result<AsyncIterator> {
+    let returned = settle(object.stream(&asked), Code::Provider).await?;
     let iterate = Reflect::get(&returned, &js_sys::Symbol::async_iterator())
         .ok()
         .and_then(|f| f.dyn_into::<js_sys::Function>().ok())
@@ -260,11 +264,13 @@ impl EmbeddingModel for JsEmbeddingModel {
 
     fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Embedded>> {
         let object = self.object.clone();
-        Box::pin(with_abort(move |signal| async move {
+        Box::pin(with_abort(move |call| async move {
             let array: Array = texts.iter().map(|text| JsValue::from_str(text)).collect();
-            let answer =
-                settle(object.embed(&array, &self::object(&[("signal", &signal)])), Code::Provider)
-                    .await?;
+            let answer = settle(
+                object.embed(&array, &self::object(&[("signal", &call.signal())])),
+                Code::Provider,
+            )
+            .await?;
             let vectors = match Array::is_array(&answer) {
                 true => answer.clone(),
                 false => property(&answer, "vectors"),
@@ -292,7 +298,11 @@ fn numbers(vector: &JsValue) -> Rc<[f32]> {
             .map(JsCast::unchecked_into),
     };
     let floats = floats.filter(|floats| f64::from(floats.length()) <= MOST_DIMENSIONS);
-    floats.map_or_else(Vec::new, |floats| floats.to_vec()).into()
+    let Some(floats) = floats else { return [].into() };
+    let mut numbers: Rc<[f32]> = repeat_n(0.0, floats.length() as usize).collect();
+    // Where they will stay: copied once.
+    floats.copy_to(Rc::get_mut(&mut numbers).expect("nobody else has it yet"));
+    numbers
 }
 
 /// A `Reranker` object.
@@ -321,14 +331,14 @@ impl Reranker for JsReranker {
 
     fn rerank(&self, request: RerankRequest) -> LocalBoxFuture<'static, Result<Vec<(usize, f64)>>> {
         let object = self.object.clone();
-        Box::pin(with_abort(move |signal| async move {
+        Box::pin(with_abort(move |call| async move {
             let documents: Array =
                 request.documents.iter().map(|text| JsValue::from_str(text)).collect();
             let asked = self::object(&[
                 ("query", &request.query.into()),
                 ("documents", &documents),
                 ("topK", &JsValue::from_f64(request.top_k as f64)),
-                ("signal", &signal),
+                ("signal", &call.signal()),
             ]);
             let answer = settle(object.rerank(&asked), Code::Provider).await?;
             if !Array::is_array(&answer) {

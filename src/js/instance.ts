@@ -52,6 +52,17 @@ export class Instance {
         running.add(this);
       }
 
+      /** What a language model is asked, see `src/host/abort.rs`. */
+      request(system: string | undefined, prompt: string, json: unknown): unknown {
+        const signal = (): AbortSignal => this.signal;
+        return {
+          system, prompt, json,
+          get signal() {
+            return signal();
+          },
+        };
+      }
+
       /** There is nothing to abort any more. */
       ended(): void {
         running.delete(this);

@@ -31,17 +31,52 @@ pub struct Pacer(Option<Rc<Slice>>);
 struct Slice {
     clock: Rc<dyn Clock>,
     began: Cell<f64>,
+    /// When [`Pacer::is_due`] last looked at the clock,
+    looked: Cell<f64>,
+    /// how many times it is asked between two looks,
+    between: Cell<u32>,
+    /// and how many of them are to come.
+    left: Cell<u32>,
+}
+
+/// Steps that took less than this altogether are so short that the clock need not be looked at after each, but
+const SHORT: f64 = 0.25;
+
+/// after so many at least.
+const BETWEEN: u32 = 7;
+
+impl Slice {
+    fn is_over(&self) -> bool {
+        if let Some(left) = self.left.get().checked_sub(1) {
+            self.left.set(left);
+            return false;
+        }
+        let now = self.clock.now();
+        let short = now - self.looked.replace(now) < SHORT;
+        self.between.set(if short { BETWEEN.min(2 * self.between.get() + 1) } else { 0 });
+        self.left.set(self.between.get());
+        now - self.began.get() >= SLICE
+    }
 }
 
 impl Pacer {
     /// A pacer by that clock.
     pub fn new(clock: Rc<dyn Clock>) -> Self {
-        Pacer(Some(Rc::new(Slice { clock, began: Cell::new(f64::NEG_INFINITY) })))
+        let never = || Cell::new(f64::NEG_INFINITY);
+        let (began, looked) = (never(), never());
+        Pacer(Some(Rc::new(Slice {
+            clock,
+            began,
+            looked,
+            between: Cell::new(0),
+            left: Cell::new(0),
+        })))
     }
 
-    /// Whether the next [`Pacer::pause`] would give the host its turn.
+    /// Whether the next [`Pacer::pause`] would give the host its turn, as far as it is known without a look at
+    /// the clock after each of several short steps: that takes longer than the shortest.
     pub fn is_due(&self) -> bool {
-        self.0.as_ref().is_some_and(|slice| slice.clock.now() - slice.began.get() >= SLICE)
+        self.0.as_ref().is_some_and(|slice| slice.is_over())
     }
 
     /// Takes all steps of long work, one of which says whether there is more to do, with pauses between.

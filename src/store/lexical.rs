@@ -4,6 +4,7 @@ use ecow::EcoString;
 use lru::LruCache;
 use serde::Serialize;
 use slab::Slab;
+use smolrag_kernels::by_number;
 
 use super::{
     ids::Ids,
@@ -146,11 +147,14 @@ impl LexicalIndex {
         self.count += usize::from(entry.is_none());
         let mut ids = entry.unwrap_or_default().into_vec();
         let spots = self.spots(slot, &changes);
+        let is_new = ids.is_empty();
         for ((id, change), spot) in changes.into_iter().zip(spots) {
             self.lengths[place] = self.lengths[place].wrapping_add_signed(change);
             self.total_length = self.total_length.wrapping_add_signed(i64::from(change));
             let frequency = self.terms[id as usize].postings.change(slot, spot, change);
-            match ids.binary_search(&id) {
+            // They come in order, so what is new is filled from its beginning to its end.
+            let at = if is_new { Err(ids.len()) } else { ids.binary_search(&id) };
+            match at {
                 Ok(at) if frequency == 0 => drop(ids.remove(at)),
                 Err(at) if frequency > 0 => ids.insert(at, id),
                 _ => {}
@@ -310,18 +314,21 @@ impl LexicalIndex {
                 forms(field.text, &mut |_, form| all.push((self.id(form), weight)));
             }
         }
-        sort(&mut all);
-        all.dedup_by(|next, kept| {
+        let mut changes = by_number(all);
+        changes.dedup_by(|next, kept| {
             let same = next.0 == kept.0;
             if same {
                 kept.1 += next.1;
             }
             same
         });
-        let (changed, unchanged) = all.into_iter().partition(|(_, change)| *change != 0);
-        let unchanged: Vec<(u32, i32)> = unchanged;
-        unchanged.into_iter().for_each(|(id, _)| self.forget_if_unused(id));
-        changed
+        changes.retain(|&(id, change)| {
+            if change == 0 {
+                self.forget_if_unused(id);
+            }
+            change != 0
+        });
+        changes
     }
 
     /// Where the slot is among the postings of each term, or would be. Terms are far apart in memory: to
@@ -348,7 +355,12 @@ impl LexicalIndex {
     /// finding it again does.
     fn id(&mut self, form: Form<'_>) -> u32 {
         let Form::Word(word) = form else { return self.id_of(form.term().into()) };
-        let term = match self.stems.get(word) {
+        // Which was used last need not be known while there is room for all.
+        let known = match self.stems.len() < STEMS {
+            true => self.stems.peek(word),
+            false => self.stems.get(word),
+        };
+        let term = match known {
             Some((term, id)) => match self.terms.get(*id as usize) {
                 Some(same) if same.text == *term => return *id,
                 // The id is given out anew.

@@ -2,6 +2,8 @@
 
 use std::{cmp::Reverse, rc::Rc};
 
+use smolrag_kernels::rows;
+
 use super::first_seen::FirstSeen;
 use crate::{
     order::{OrderedSet, sort_by_key},
@@ -196,7 +198,7 @@ impl<M: Mention> Mentions<M> {
                 let Some(second) = vectors.next() else { return first.clone() };
                 let mut sum = vec![0; dimensions];
                 for vector in [first, second].into_iter().chain(vectors) {
-                    add(&mut sum, vector, 1);
+                    rows::add(&mut sum, vector.raw(), 1);
                 }
                 UnitVector::from_sum(&sum)
             }
@@ -251,7 +253,7 @@ impl<M: Mention> Sum<M> {
         let mut vector = vec![];
         for mention in mentions.iter().filter_map(M::vector) {
             vector.resize(mention.dimensions(), 0);
-            add(&mut vector, mention, 1);
+            rows::add(&mut vector, mention.raw(), 1);
         }
         let column = |column| {
             let texts = mentions.iter().map(|mention| (mention.key(), mention.column(column)));
@@ -275,7 +277,7 @@ impl<M: Mention> Sum<M> {
         self.weight += mention.weight();
         if let Some(vector) = mention.vector() {
             self.vector.resize(vector.dimensions(), 0);
-            add(&mut self.vector, vector, 1);
+            rows::add(&mut self.vector, vector.raw(), 1);
         }
         self.all.insert(mention);
     }
@@ -291,19 +293,13 @@ impl<M: Mention> Sum<M> {
         }
         self.weight -= mention.weight();
         if let Some(vector) = mention.vector() {
-            add(&mut self.vector, vector, -1);
+            rows::add(&mut self.vector, vector.raw(), -1);
         }
     }
 }
 
 fn says(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_graphic()) || !text.chars().all(char::is_whitespace)
-}
-
-fn add(sum: &mut [i64], vector: &UnitVector, times: i64) {
-    for (sum, &component) in sum.iter_mut().zip(vector.raw()) {
-        *sum += times * i64::from(component);
-    }
 }
 
 #[cfg(test)]

@@ -33,17 +33,24 @@ pub fn stem(word: &str) -> String {
 /// comes as runs of its script.
 pub fn words(text: &str) -> Vec<(usize, &str)> {
     let mut words = Vec::new();
+    each_word(text, &mut |at, word| words.push((at, word)));
+    words
+}
+
+/// Tells of [`words`].
+fn each_word<'a>(text: &'a str, told: &mut dyn FnMut(usize, &'a str)) {
     let mut start = 0;
     // No word goes past the end of its line, and a line of ASCII takes a fraction of another's time.
     for line in text.split_inclusive('\n') {
         if line.is_ascii() {
-            words.extend(line.unicode_word_indices().map(|(at, word)| (start + at, word)));
+            line.unicode_word_indices().for_each(|(at, word)| told(start + at, word));
         } else {
+            let mut words = Vec::new();
             add_words(start, line, &mut words);
+            words.into_iter().for_each(|(at, word)| told(at, word));
         }
         start += line.len();
     }
-    words
 }
 
 fn add_words<'a>(start: usize, line: &'a str, words: &mut Vec<(usize, &'a str)>) {
@@ -99,13 +106,10 @@ impl Form<'_> {
 
 /// Tells of everything that [`terms`] takes terms from, in order, with the place where it stands.
 pub fn forms<'a>(text: &'a str, told: &mut dyn FnMut(Range<usize>, Form<'a>)) {
-    for (start, word) in words(text) {
-        if unspaced(word) {
-            tell_pairs(start, word, told);
-        } else {
-            tell_word(start, word, told);
-        }
-    }
+    each_word(text, &mut |start, word| match unspaced(word) {
+        true => tell_pairs(start, word, told),
+        false => tell_word(start, word, told),
+    });
 }
 
 fn tell_word<'a>(start: usize, word: &'a str, told: &mut dyn FnMut(Range<usize>, Form<'a>)) {

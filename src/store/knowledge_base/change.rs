@@ -1,4 +1,4 @@
-use std::{cmp::Ordering, ops::Deref, rc::Rc};
+use std::{ops::Deref, rc::Rc};
 
 use super::KnowledgeBaseOptions;
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
         Contribution, EntityMention, Error, Excerpt, Metadata, MetadataValue, Position,
         RelationshipMention, Result, UnitVector, excerpt_id,
     },
-    store::MergeRules,
+    store::{MergeRules, ids::Ids},
 };
 
 /// One change of the knowledge base, ready to be applied: what could be wrong with it was found when
@@ -56,13 +56,23 @@ impl Deref for Checked {
     }
 }
 
+struct Entity {
+    key: String,
+    described: bool,
+}
+
 /// [`Checked::new`], a step at a time: a large document takes long.
 pub struct Checking {
     checked: Checked,
     dimensions: usize,
     rules: MergeRules,
-    entities: OrderedSet<String>,
-    related: OrderedSet<(String, String)>,
+    /// The names that were met, as they are written, with the number of the entity of each:
+    names: Ids,
+    written: Vec<(Rc<str>, u32)>,
+    /// the place of its key among these.
+    keys: Ids,
+    entities: Vec<Entity>,
+    related: OrderedSet<(u32, u32)>,
     /// Of all items, one kind after the other.
     next: usize,
     found: Result<()>,
@@ -77,7 +87,10 @@ impl Checking {
             checked,
             dimensions,
             rules: MergeRules::new(resolve_entities),
-            entities: OrderedSet::new(),
+            names: Ids::default(),
+            written: vec![],
+            keys: Ids::default(),
+            entities: vec![],
             related: OrderedSet::new(),
             next: 0,
             found: Ok(()),
@@ -122,7 +135,8 @@ impl Checking {
     /// What was checked, or what is wrong with it, once there is no step more.
     pub fn finish(self) -> Result<Checked> {
         self.found?;
-        let (entities, relationships) = (self.entities.len(), self.related.len());
+        let entities = self.entities.iter().filter(|entity| entity.described).count();
+        let relationships = self.related.len();
         Ok(Checked { entities, relationships, ..self.checked })
     }
 
@@ -155,7 +169,8 @@ impl Checking {
         self.vector(embedded)?;
         let texts = text(name) + text(category) + text(description);
         self.checked.bytes += size_of::<EntityMention>() + texts + vector(embedded);
-        self.entities.insert(self.rules.own_key(name));
+        let number = self.number(name);
+        self.entities[number as usize].described = true;
         Ok(())
     }
 
@@ -171,13 +186,29 @@ impl Checking {
         self.vector(&mention.vector)?;
         let texts = text(source) + text(target) + text(description) + text(keywords);
         self.checked.bytes += size_of::<RelationshipMention>() + texts + vector(&mention.vector);
-        let (source, target) = (self.rules.own_key(source), self.rules.own_key(target));
-        match source.cmp(&target) {
-            Ordering::Less => drop(self.related.insert((source, target))),
-            Ordering::Equal => {}
-            Ordering::Greater => drop(self.related.insert((target, source))),
+        let (source, target) = (self.number(source), self.number(target));
+        if source != target {
+            self.related.insert((source.min(target), source.max(target)));
         }
         Ok(())
+    }
+
+    /// The number of the entity of that name. Most names were met before.
+    fn number(&mut self, name: &Rc<str>) -> u32 {
+        let Self { names, written, keys, entities, .. } = self;
+        if let Some(known) = names.get(name, &|at| &written[at as usize].0) {
+            return written[known as usize].1;
+        }
+        let key = self.rules.own_key(name);
+        let number = keys.get(&key, &|at| &entities[at as usize].key).unwrap_or_else(|| {
+            let number = entities.len() as u32;
+            entities.push(Entity { key, described: false });
+            keys.insert(number, &|at| &entities[at as usize].key);
+            number
+        });
+        written.push((name.clone(), number));
+        names.insert(written.len() as u32 - 1, &|at| &written[at as usize].0);
+        number
     }
 
     fn position(&self, at: Position, before: Option<Position>) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use smolrag_kernels::{
     codes::{self, Best, Group, ROWS},
-    native, rotate,
+    native, rotate, rows,
 };
 
 use super::rows::Rows;
@@ -104,7 +104,5 @@ fn signs(eights: usize) -> Vec<[[i16; 8]; 2]> {
 
 /// Components of a vector of length 32,767 as parts of [`rotate::LENGTH`].
 pub(super) fn shorten(unit: &[i16], to: &mut [i16]) {
-    for (to, &component) in to.iter_mut().zip(unit) {
-        *to = ((i32::from(component) * i32::from(rotate::LENGTH)) >> 15) as i16;
-    }
+    rows::parts(unit, rotate::LENGTH, to);
 }
