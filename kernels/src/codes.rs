@@ -113,14 +113,14 @@ impl Best {
     }
 
     /// Looks at the vectors of blocks that stand side by side, as many as there are or as the rows that are left;
-    /// gives the row after them.
+    /// gives the row after them. Without `admit` all are admitted.
     #[inline(never)]
     pub fn look(
         &mut self,
         blocks: &[Group],
         table: &[Group],
         rows: Range<usize>,
-        admit: &dyn Fn(usize) -> bool,
+        admit: Option<&dyn Fn(usize) -> bool>,
     ) -> usize {
         let mut first = rows.start;
         for block in blocks.chunks_exact(table.len()) {
@@ -129,7 +129,7 @@ impl Best {
                 let place = left.trailing_zeros() as usize;
                 left &= left - 1;
                 let (worth, row) = (worths[place % ROWS], first + place);
-                if worth >= self.least && row < rows.end && admit(row) {
+                if worth >= self.least && row < rows.end && admit.is_none_or(|admit| admit(row)) {
                     self.take(worth, row);
                 }
             }

@@ -2,10 +2,9 @@
 
 use std::cmp::Ordering;
 
-use crate::{
-    order::sort_by,
-    store::{Admit, TopK},
-};
+use smolrag_kernels::top::Sums;
+
+use crate::store::{Admit, TopK, settle_ties};
 
 /// Damps the first ranks, so that no one list decides alone.
 const DAMPING: f64 = 60.0;
@@ -24,9 +23,7 @@ pub fn fuse(
 ) -> Vec<(u32, f64)> {
     let mut scores = Scores::default();
     for (weight, list) in lists {
-        for (index, &slot) in list.iter().enumerate() {
-            scores.add(slot, weight / (DAMPING + 1.0 + index as f64));
-        }
+        scores.0.add_by_place(list, *weight, DAMPING + 1.0);
     }
     scores.best(k, order)
 }
@@ -59,24 +56,17 @@ pub(super) fn diverse(
     chosen
 }
 
+/// So many with one score are sorted by numbers before they are by ids.
+const MANY: usize = 12;
+
 /// Sums of positive numbers by slot.
 #[derive(Default)]
-pub(super) struct Scores {
-    sums: Vec<f64>,
-    /// Those that are not zero.
-    found: Vec<u32>,
-}
+pub(super) struct Scores(Sums);
 
 impl Scores {
-    pub fn add(&mut self, slot: u32, score: f64) {
-        let place = slot as usize;
-        if place >= self.sums.len() {
-            self.sums.resize(2 * place + 1, 0.0);
-        }
-        if self.sums[place] == 0.0 && score > 0.0 {
-            self.found.push(slot);
-        }
-        self.sums[place] += score;
+    /// Adds the same to each.
+    pub fn add(&mut self, slots: &[u32], score: f64) {
+        self.0.add(slots, score);
     }
 
     /// All, the highest first, ties by id: `beginning` gives a number for each that is in the order of
@@ -86,14 +76,13 @@ impl Scores {
         beginning: &dyn Fn(u32) -> u64,
         order: &dyn Fn(u32, u32) -> Ordering,
     ) -> Vec<u32> {
-        // The bits of positive numbers are in the order of the numbers.
-        let key = |slot: u32| {
-            u128::from(!self.sums[slot as usize].to_bits()) << 64 | u128::from(beginning(slot))
-        };
-        let ranked = self.found.iter().map(|&slot| (key(slot), slot)).collect();
-        let mut ranked = smolrag_kernels::sort(ranked);
-        for same in ranked.chunk_by_mut(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
-            sort_by(same, |a, b| order(a.1, b.1));
+        let mut ranked = self.0.ranked();
+        for same in ranked.chunk_by_mut(|a, b| a.0 == b.0) {
+            if same.len() > MANY {
+                let by_beginning = same.iter().map(|&(_, slot)| (beginning(slot), slot)).collect();
+                same.copy_from_slice(&smolrag_kernels::sort(by_beginning));
+            }
+            settle_ties(same, order);
         }
         ranked.into_iter().map(|(_, slot)| slot).collect()
     }
@@ -101,12 +90,8 @@ impl Scores {
     /// The `k` highest, ties by id.
     pub fn best(self, k: usize, order: &dyn Fn(u32, u32) -> Ordering) -> Vec<(u32, f64)> {
         let everything = Everything(order);
-        let mut best = TopK::new(k, &everything);
-        for &slot in &self.found {
-            // The bits of positive numbers are in the order of the numbers.
-            best.offer(self.sums[slot as usize].to_bits() as i64, slot);
-        }
-        best.into_best_first().map(|(slot, bits)| (slot, f64::from_bits(bits as u64))).collect()
+        let best = TopK::of(self.0.best(k), k, &everything).into_best_first().into_iter();
+        best.map(|(slot, bits)| (slot, f64::from_bits(bits as u64))).collect()
     }
 }
 
@@ -114,6 +99,10 @@ impl Scores {
 struct Everything<'a>(&'a dyn Fn(u32, u32) -> Ordering);
 
 impl Admit for Everything<'_> {
+    fn all(&self) -> bool {
+        true
+    }
+
     fn admits(&self, _: u32) -> bool {
         true
     }

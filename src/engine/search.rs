@@ -84,7 +84,7 @@ impl<'a> Search<'a> {
             });
         }
         let knowledge = self.knowledge;
-        let mut ids = Ids { knowledge, lines: String::new(), count: 0, places: vec![] };
+        let mut ids = Ids { knowledge, lines: String::new(), count: 0, things: 0, known: vec![] };
         let entities = graph.entities.into_iter();
         let relationships = graph.relationships.into_iter();
         Found {
@@ -236,7 +236,7 @@ impl<'a> Search<'a> {
         let mut scores = Scores::default();
         let mut add = |slots: &[u32], score: f64| {
             let share = score / (slots.len() as f64).sqrt();
-            slots.iter().for_each(|&slot| scores.add(slot, share));
+            scores.add(slots, share);
         };
         let mode = self.options.mode;
         for &(entity, score) in graph.entities.iter().filter(|_| mode != Mode::GlobalKg) {
@@ -361,41 +361,39 @@ struct Ids<'a> {
     /// Their ids, a line each.
     lines: String,
     count: u32,
-    /// By slot the place among them, counted from one.
-    places: Vec<u32>,
+    /// How many things have asked.
+    things: u32,
+    /// By slot the place among them and the last thing that asked for it, both counted from one.
+    known: Vec<[u32; 2]>,
 }
 
 impl Ids<'_> {
     /// Where the first [`EXCERPTS`] of them are: what is in every document would take longer to hand over
     /// than to find.
     fn of(&mut self, slots: &[u32]) -> Vec<u32> {
-        let mut found = Vec::new();
+        let mut found = Vec::with_capacity(slots.len().min(EXCERPTS));
+        self.things += 1;
         for &slot in slots {
             if found.len() == EXCERPTS {
                 break;
             }
-            let at = self.place(slot);
-            if !found.contains(&at) {
-                found.push(at);
+            let at = slot as usize;
+            if at >= self.known.len() {
+                self.known.resize(2 * at + 1, [0; 2]);
+            }
+            let [place, asked_by] = &mut self.known[at];
+            if *asked_by != self.things {
+                *asked_by = self.things;
+                if *place == 0 {
+                    self.count += 1;
+                    *place = self.count;
+                    self.lines.push_str(self.knowledge.excerpt_id(slot));
+                    self.lines.push('\n');
+                }
+                found.push(*place - 1);
             }
         }
         found
-    }
-
-    fn place(&mut self, slot: u32) -> u32 {
-        let place = slot as usize;
-        if place >= self.places.len() {
-            self.places.resize(2 * place + 1, 0);
-        }
-        if self.places[place] == 0 {
-            if self.count > 0 {
-                self.lines.push('\n');
-            }
-            self.lines.push_str(self.knowledge.excerpt_id(slot));
-            self.count += 1;
-            self.places[place] = self.count;
-        }
-        self.places[place] - 1
     }
 }
 

@@ -224,7 +224,8 @@ impl LexicalIndex {
             top.offer(i64::from(scores.by_slot[slot as usize].to_bits()), slot);
         }
         let score = |bits: i64| f32::from_bits(bits as u32);
-        top.into_best_first().map(|(slot, bits)| Match { slot, score: score(bits) }).collect()
+        let best = top.into_best_first().into_iter();
+        best.map(|(slot, bits)| Match { slot, score: score(bits) }).collect()
     }
 
     /// The statistics that a search for these texts goes by.

@@ -39,6 +39,6 @@ pub use lexical::{Field, LexicalIndex, Statistics};
 pub use merge::MergeRules;
 pub use names::entity_key;
 pub use top::Match;
-pub(crate) use top::{Admit, TopK};
+pub(crate) use top::{Admit, TopK, settle_ties};
 pub use variants::Matching;
 pub use vectors::{CompactIndex, VectorIndex};

@@ -1,4 +1,8 @@
-use std::{cmp::Ordering, collections::BinaryHeap};
+use std::cmp::Ordering;
+
+use smolrag_kernels::top::Top;
+
+use crate::order::sort_by;
 
 /// What a search found: the slot it was inserted under, and its score, higher is better.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -11,6 +15,11 @@ pub struct Match {
 
 /// Which slots may be found, and which comes first among equals.
 pub(crate) trait Admit {
+    /// Whether every slot may be found: then nobody needs to ask after each.
+    fn all(&self) -> bool {
+        false
+    }
+
     /// Whether the slot may be found.
     fn admits(&self, slot: u32) -> bool;
 
@@ -32,88 +41,96 @@ impl<T: Ord, F: Fn(u32) -> Option<T>> Admit for F {
 /// Keeps the best `k` of what is offered, in O(log k) an offer that is kept and O(1) any other.
 ///
 /// The rank is an integer, so that equal is equal; among equals the smaller id wins, so that the
-/// outcome depends neither on slots nor on the order of the offers. It knows no id and no type, and so
-/// is compiled once.
+/// outcome depends neither on slots nor on the order of the offers.
 pub(crate) struct TopK<'a> {
     k: usize,
     admit: &'a dyn Admit,
-    /// What is worse is not kept.
-    least: i64,
-    worst_first: BinaryHeap<Candidate<'a>>,
-}
-
-struct Candidate<'a> {
-    rank: i64,
-    slot: u32,
-    admit: &'a dyn Admit,
+    all: bool,
+    top: Top,
 }
 
 impl<'a> TopK<'a> {
     pub(crate) fn new(k: usize, admit: &'a dyn Admit) -> Self {
-        TopK {
-            k,
-            admit,
-            least: if k == 0 { i64::MAX } else { i64::MIN },
-            worst_first: BinaryHeap::new(),
-        }
+        TopK { k, admit, all: admit.all(), top: Top::new(k) }
+    }
+
+    /// What a [`Top`] of slots that are all admitted has kept.
+    pub(crate) fn of(top: Top, k: usize, admit: &'a dyn Admit) -> Self {
+        TopK { k, admit, all: true, top }
     }
 
     /// Asks whether it is admitted only if the rank is good enough: that may be dear, and most are not.
     #[inline(always)]
     pub(crate) fn offer(&mut self, rank: i64, slot: u32) {
-        if rank >= self.least {
-            self.consider(rank, slot);
+        let key = Top::key(rank);
+        if self.top.reaches(key) && (self.all || self.admit.admits(slot)) {
+            self.top.take(key, slot);
         }
     }
 
-    fn consider(&mut self, rank: i64, slot: u32) {
-        let Self { k, admit, .. } = *self;
-        if !admit.admits(slot) {
-            return;
-        }
-        let candidate = Candidate { rank, slot, admit };
-        if self.worst_first.len() < k {
-            self.worst_first.push(candidate);
-        } else if let Some(mut worst) = self.worst_first.peek_mut()
-            && candidate < *worst
-        {
-            *worst = candidate;
-        }
-        if self.worst_first.len() == k {
-            self.least = self.worst_first.peek().map_or(i64::MAX, |worst| worst.rank);
+    /// [`TopK::offer`] of each slot with its rank.
+    pub(crate) fn offer_all(&mut self, ranks: &[i32], slots: &[u32]) {
+        match self.all {
+            true => self.top.take_numbers(ranks, slots),
+            false => {
+                ranks.iter().zip(slots).for_each(|(&rank, &slot)| self.offer(rank.into(), slot));
+            }
         }
     }
 
     /// Slots with their ranks, best first.
-    pub(crate) fn into_best_first(self) -> impl Iterator<Item = (u32, i64)> {
-        self.worst_first.into_sorted_vec().into_iter().map(|found| (found.slot, found.rank))
+    pub(crate) fn into_best_first(self) -> Vec<(u32, i64)> {
+        let (mut found, last, level) = self.top.finish();
+        settle_ties(&mut found, &|one, other| self.admit.order(one, other));
+        let level = first(level, self.k - found.len(), self.admit).into_iter();
+        found.extend(level.map(|slot| (last, slot)));
+        found.into_iter().map(|(key, slot)| (slot, Top::number(key))).collect()
     }
 }
 
-impl Ord for Candidate<'_> {
-    /// The greatest is the worst.
-    fn cmp(&self, other: &Self) -> Ordering {
-        let rank = other.rank.cmp(&self.rank);
-        rank.then_with(|| self.admit.order(self.slot, other.slot))
+/// Puts slots with the same key, which stand side by side, in their order.
+pub(crate) fn settle_ties(found: &mut [(u64, u32)], order: &dyn Fn(u32, u32) -> Ordering) {
+    for same in found.chunk_by_mut(|a, b| a.0 == b.0) {
+        if same.len() > FEW {
+            sort_by(same, |a, b| order(a.1, b.1));
+            continue;
+        }
+        for end in 1..same.len() {
+            let mut at = end;
+            while at > 0 && order(same[at].1, same[at - 1].1).is_lt() {
+                same.swap(at, at - 1);
+                at -= 1;
+            }
+        }
     }
 }
 
-impl PartialOrd for Candidate<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
+/// So many are sorted in their place.
+const FEW: usize = 12;
 
-impl PartialEq for Candidate<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
+/// The first by id: of thousands that are level few are wanted.
+fn first(slots: Vec<u32>, wanted: usize, admit: &dyn Admit) -> Vec<u32> {
+    let mut kept: Vec<u32> = vec![];
+    let mut last = None;
+    for slot in slots {
+        if last.is_none_or(|last| admit.order(slot, last).is_lt()) {
+            kept.push(slot);
+            if kept.len() / 2 > wanted.saturating_add(8) {
+                sort_by(&mut kept, |a, b| admit.order(*a, *b));
+                kept.truncate(wanted);
+                last = kept.last().copied();
+            }
+        }
     }
+    sort_by(&mut kept, |a, b| admit.order(*a, *b));
+    kept.truncate(wanted);
+    kept
 }
-
-impl Eq for Candidate<'_> {}
 
 #[cfg(test)]
 mod tests {
+    use std::cmp::Reverse;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -121,22 +138,26 @@ mod tests {
     proptest! {
         #[test]
         fn equals_sorting_everything(
-            ranks in proptest::collection::vec(0i64..6, 0..40),
+            // Level or not, and more than are kept until they are sorted.
+            ranks in prop_oneof![
+                proptest::collection::vec(-3i64..3, 0..crate::steps(400)),
+                proptest::collection::vec(any::<i64>(), 0..crate::steps(400)),
+            ],
             k in 0usize..12,
         ) {
             // Ids fall as slots rise; odd slots are not admitted.
-            let admit = |slot: u32| slot.is_multiple_of(2).then_some(99 - slot);
+            let admit = |slot: u32| slot.is_multiple_of(2).then_some(999 - slot);
             let mut top = TopK::new(k, &admit);
             let mut plain = Vec::new();
             for (slot, &rank) in ranks.iter().enumerate() {
                 top.offer(rank, slot as u32);
                 if slot % 2 == 0 {
-                    plain.push((-rank, 99 - slot as u32, slot as u32));
+                    plain.push((Reverse(rank), 999 - slot as u32, slot as u32));
                 }
             }
             plain.sort();
             plain.truncate(k);
-            let found: Vec<u32> = top.into_best_first().map(|(slot, _)| slot).collect();
+            let found: Vec<u32> = top.into_best_first().into_iter().map(|(slot, _)| slot).collect();
             prop_assert_eq!(found, plain.iter().map(|entry| entry.2).collect::<Vec<_>>());
         }
     }

@@ -404,6 +404,10 @@ struct AdmittedEntities<'a> {
 }
 
 impl Admit for AdmittedEntities<'_> {
+    fn all(&self) -> bool {
+        self.admitted.all()
+    }
+
     fn admits(&self, slot: u32) -> bool {
         self.admitted.all() || {
             let Entity { mentions, ends, .. } =
@@ -424,6 +428,10 @@ struct AdmittedRelationships<'a> {
 }
 
 impl Admit for AdmittedRelationships<'_> {
+    fn all(&self) -> bool {
+        self.admitted.all()
+    }
+
     fn admits(&self, slot: u32) -> bool {
         self.admitted.all() || {
             let edge = EdgeIndex::new(slot as usize);

@@ -69,7 +69,7 @@ impl Codes {
         &self,
         query: &UnitVector,
         wanted: usize,
-        admit: &dyn Fn(usize) -> bool,
+        admit: Option<&dyn Fn(usize) -> bool>,
     ) -> Vec<usize> {
         let mut rotated = vec![[0; 8]; self.signs.len()];
         shorten(query.raw(), rotated.as_flattened_mut());

@@ -146,13 +146,13 @@ impl CompactIndex {
             None => (0..self.len()).for_each(offer),
             Some(wanted) => {
                 let admitted = |row: usize| self.scale(row) > 0.0 && admit(row as u32).is_some();
-                let coarse = self.codes.nearest(&query, wanted, &admitted);
+                let coarse = self.codes.nearest(&query, wanted, Some(&admitted));
                 self.finer(coarse, query.raw(), k.saturating_mul(4))
                     .into_iter()
                     .for_each(&mut offer);
             }
         }
-        let found = top.into_best_first();
+        let found = top.into_best_first().into_iter();
         let score = |rank: i64| number(rank).clamp(-1.0, 1.0);
         Ok(found.map(|(slot, rank)| Match { slot, score: score(rank) }).collect())
     }
@@ -187,7 +187,7 @@ impl CompactIndex {
             coarse.iter().map(|row| ordered(dot(row) * self.scale(*row))).collect();
         let mut top = TopK::new(wanted, &Some);
         ranks.iter().for_each(|&rank| top.offer(rank, 0));
-        let least = top.into_best_first().last().map_or(i64::MIN, |(_, rank)| rank);
+        let least = top.into_best_first().last().map_or(i64::MIN, |&(_, rank)| rank);
         let kept = coarse.into_iter().zip(ranks).filter(|(_, rank)| *rank >= least);
         kept.map(|(row, _)| row).collect()
     }

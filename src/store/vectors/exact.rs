@@ -124,9 +124,8 @@ impl VectorIndex {
             // vectors exceeds the product of their lengths, 32767² and a little for rounding,
             // half of `i32::MAX`.
             native::dots(rows, query.raw(), &mut dots);
-            for (dot, &slot) in dots.drain(..).zip(slots) {
-                top.offer(dot.into(), slot);
-            }
+            top.offer_all(&dots, slots);
+            dots.clear();
         };
         let wanted = queries.iter().zip(&mut tops).filter(|(query, _)| k > 0 && !query.is_zero());
         let mut wanted: Vec<_> = wanted.collect();
@@ -142,9 +141,11 @@ impl VectorIndex {
             }
             Some(closely) => {
                 let admitted = |row: usize| admit.admits(self.slots[row]);
+                let admitted: Option<&dyn Fn(usize) -> bool> =
+                    if admit.all() { None } else { Some(&admitted) };
                 for (query, top) in &mut wanted {
-                    let near = self.codes.nearest(query, closely, &admitted);
-                    let rows: Vec<&[i16]> = near.iter().map(|&row| self.vectors.get(row)).collect();
+                    let near = self.codes.nearest(query, closely, admitted);
+                    let rows = self.vectors.pick(&near);
                     let slots: Vec<u32> = near.iter().map(|&row| self.slots[row]).collect();
                     offer(top, &rows, &slots, query);
                 }
@@ -152,7 +153,8 @@ impl VectorIndex {
         }
         let one = f64::from(UnitVector::ONE) * f64::from(UnitVector::ONE);
         let found = |(slot, dot): (u32, i64)| Match { slot, score: (dot as f64 / one) as f32 };
-        tops.into_iter().map(|top| top.into_best_first().map(found).collect()).collect()
+        let best = |top: TopK<'_>| top.into_best_first().into_iter().map(found).collect();
+        tops.into_iter().map(best).collect()
     }
 
     /// Whether a search for the `k` best looks closely at some vectors only.

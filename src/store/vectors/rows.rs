@@ -66,6 +66,11 @@ impl<T: Copy + Default> Rows<T> {
         self.pop();
     }
 
+    /// These rows.
+    pub(super) fn pick(&self, rows: &[usize]) -> Vec<&[T]> {
+        rows.iter().map(|&row| self.get(row)).collect()
+    }
+
     /// All rows, as they stand side by side; behind the last there may be room for more.
     pub(super) fn parts(&self) -> impl Iterator<Item = &[T]> {
         self.blocks.iter().map(Vec::as_slice)
