@@ -19,8 +19,7 @@ pub fn round(values: &[f32], scale: f32, to: &mut [i16]) {
     }
 }
 
-/// Added to a whole number below 2⁵¹, it leaves that in the last bits; so a sum is rounded to a whole number, and
-/// a whole number is converted, in ways that compile to SIMD.
+/// Added to a number below 2⁵¹, it leaves that in the last bits, rounded, in a way that compiles to SIMD.
 const WHOLE: f64 = 6_755_399_441_055_744.0;
 
 /// The nearest whole number, ties to even, of one that fits 16 bits.
@@ -29,22 +28,16 @@ fn whole(value: f64) -> i16 {
     (value + WHOLE).to_bits() as i16
 }
 
-/// A whole number below 2⁵¹.
+/// The sum of the squares, in eight partial sums so that none waits for the one before.
 #[inline]
-fn converted(number: i64) -> f64 {
-    f64::from_bits(WHOLE.to_bits().wrapping_add_signed(number)) - WHOLE
-}
-
-/// The sum of the squares, in eight partial sums that wait for each other no more than registers do.
-#[inline]
-fn sum_of_squares<T: Copy>(values: &[T], to: impl Fn(T) -> f64) -> f64 {
+fn sum_of_squares(values: &[f32]) -> f64 {
     let (eights, rest) = values.as_chunks::<8>();
     let mut sums = [0.0; 8];
-    let add = |sum: &mut f64, value| *sum += to(value) * to(value);
+    let add = |(sum, &value): (&mut f64, &f32)| *sum += f64::from(value) * f64::from(value);
     for eight in eights {
-        sums.iter_mut().zip(eight).for_each(|(sum, &value)| add(sum, value));
+        sums.iter_mut().zip(eight).for_each(add);
     }
-    sums.iter_mut().zip(rest).for_each(|(sum, &value)| add(sum, value));
+    sums.iter_mut().zip(rest).for_each(add);
     sums.into_iter().sum()
 }
 
@@ -53,18 +46,18 @@ fn sum_of_squares<T: Copy>(values: &[T], to: impl Fn(T) -> f64) -> f64 {
 #[inline(never)]
 pub fn unit(values: &[f32], one: f64) -> Option<Rc<[i16]>> {
     // In f64, so that large components neither overflow nor vanish.
-    let squares = sum_of_squares(values, f64::from);
+    let squares = sum_of_squares(values);
     let scale = if squares > 0.0 { one / squares.sqrt() } else { 0.0 };
     let scaled = values.iter().map(|&value| whole(f64::from(value) * scale));
     squares.is_finite().then(|| scaled.collect())
 }
 
-/// [`unit`] for whole numbers below 2⁵¹.
+/// [`unit`] for whole numbers.
 #[inline(never)]
 pub fn unit_of_sum(sum: &[i64], one: f64) -> Rc<[i16]> {
-    let squares = sum_of_squares(sum, converted);
+    let squares: f64 = sum.iter().map(|&value| value as f64 * value as f64).sum();
     let scale = if squares > 0.0 { one / squares.sqrt() } else { 0.0 };
-    sum.iter().map(|&value| whole(converted(value) * scale)).collect()
+    sum.iter().map(|&value| whole(value as f64 * scale)).collect()
 }
 
 /// Adds numbers to sums, or with `sign` −1 takes them away.
@@ -224,14 +217,6 @@ mod tests {
             [0.5_f64, -0.5, 1.5, 2.5, 32_766.5].map(|half| [half.next_down(), half.next_up()]);
         for value in halves.chain(beside.into_iter().flatten()) {
             assert_eq!(whole(value), value.round_ties_even() as i16, "{value}");
-        }
-    }
-
-    #[test]
-    fn whole_numbers_are_converted_as_they_are() {
-        let most = (1_i64 << 51) - 1;
-        for number in [0, 1, -1, 32_767, -32_767, 1 << 40, -(1 << 40) - 1, most, -most] {
-            assert_eq!(converted(number), number as f64);
         }
     }
 

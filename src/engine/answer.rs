@@ -144,7 +144,7 @@ impl Engine {
             self.reading(&signal, self.request(reader, &call, question, options)).await?;
         let Completion { system, prompt, .. } = answer_prompt(&request, &self.0.options.prompts);
         Ok(AnswerPrompt {
-            system: system.unwrap_or_default(),
+            system: system.as_deref().unwrap_or_default().to_owned(),
             prompt,
             references: excerpts.iter().map(reference).collect(),
             mode: request.mode,

@@ -65,7 +65,7 @@ impl Engine {
             for document in &documents {
                 self.0.pacer.pause().await;
                 let revision = self.revision(&call, document);
-                if self.stored_revision(&document.source).await.as_ref() == Some(&revision) {
+                if self.0.version.revision(&document.source).as_ref() == Some(&revision) {
                     estimate.unchanged.push(document.source.clone());
                 } else {
                     // What was paid for in vain before is not paid for again.

@@ -1,6 +1,6 @@
 //! Documents in: split, read, embed, commit.
 
-use std::rc::Rc;
+use std::{cell::Cell, rc::Rc};
 
 use futures::StreamExt;
 use serde::Serialize;
@@ -20,7 +20,6 @@ use crate::{
         RelationshipMention, Result, UnitVector, Weight, codec::encode_metadata, excerpt_id,
         heading_path, revision,
     },
-    store::KnowledgeBase,
     text::{ExcerptOptions, Span, Splitting, Titling, locate},
 };
 
@@ -122,7 +121,8 @@ impl Engine {
     ) -> Result<IngestReport> {
         self.check_documents(&documents)?;
         let call = self.new_call(budget);
-        let ingest = Ingest { engine: self, call: &call, signal: &signal, progress };
+        let left = Cell::new(documents.len());
+        let ingest = Ingest { engine: self, call: &call, signal: &signal, progress, left };
         let units = self
             .0
             .queue
@@ -167,14 +167,6 @@ impl Engine {
         // One that has its text is read anew where it must not have it, and the other way round.
         let parts = if self.0.options.keep_text { &parts[..4] } else { &parts };
         revision(parts).into()
-    }
-
-    /// The revision that is there.
-    pub(super) async fn stored_revision(&self, source: &str) -> Option<Rc<str>> {
-        let stored = |knowledge: &KnowledgeBase| {
-            knowledge.document(source).map(|stored| stored.contribution().revision.clone())
-        };
-        self.0.version.read(stored).await
     }
 
     /// Where the excerpts of a document are.
@@ -301,6 +293,8 @@ struct Ingest<'a> {
     call: &'a Call,
     signal: &'a Signal,
     progress: Progress,
+    /// Documents that are not at their end.
+    left: Cell<usize>,
 }
 
 impl Ingest<'_> {
@@ -310,10 +304,12 @@ impl Ingest<'_> {
         unit: Result<Unit>,
         documents: &[DocumentInput],
     ) -> Result<(usize, Result<Outcome>)> {
-        let unit = unit?;
+        let unit = unit.inspect_err(|_| self.left.set(self.left.get() - 1))?;
         self.engine.0.pacer.pause().await;
         let position = unit.position();
         let outcome = self.document(unit, &documents[position]).await;
+        self.left.set(self.left.get() - 1);
+        self.engine.settle(self.left.get() > 0).await;
         match outcome {
             Err(reason) if self.signal.is_cancelled() => Err(reason),
             outcome => Ok((position, outcome)),
@@ -322,11 +318,11 @@ impl Ingest<'_> {
 
     async fn document(&self, unit: Unit, document: &DocumentInput) -> Result<Outcome> {
         let revision = self.engine.revision(self.call, document);
-        let stored = self.engine.stored_revision(&document.source).await;
+        let stored = self.engine.0.version.revision(&document.source);
         if stored.as_deref() == Some(&*revision) {
             return Ok(Outcome::Unchanged);
         }
-        self.engine.check_room()?;
+        self.engine.check_room().await?;
         let pacer = &self.engine.0.pacer;
         let paid = self.signal.guard(self.engine.recall(&document.source)).await?;
         let think = async {
@@ -340,7 +336,7 @@ impl Ingest<'_> {
         let prepared = prepared.without(paid.kept());
         self.report(document, Stage::Commit, 0, 1);
         let turn = unit.commit_turn().await?;
-        self.engine.commit(&|_| Ok(Some(prepared.clone()))).await?;
+        self.engine.commit_ready(prepared).await?;
         drop(turn);
         pacer.pause().await;
         self.report(document, Stage::Commit, 1, 1);
@@ -408,14 +404,22 @@ pub(super) async fn assemble(
         relationships: Vec::new(),
         keywords: reading.keywords.into_iter().map(Rc::from).collect(),
     };
+    let none = UnitVector::zero(0);
     for (span, read) in spans.iter().zip(reading.excerpts) {
         pacer.pause().await;
-        add_excerpt(&mut contribution, &document.text[span.bytes.clone()], span, read);
+        let text = &document.text[span.bytes.clone()];
+        add_excerpt(&mut contribution, text, span, read, &none);
     }
     contribution
 }
 
-fn add_excerpt(contribution: &mut Contribution, text: &str, span: &Span, read: ExcerptReading) {
+fn add_excerpt(
+    contribution: &mut Contribution,
+    text: &str,
+    span: &Span,
+    read: ExcerptReading,
+    none: &UnitVector,
+) {
     let excerpt = contribution.excerpts.len() as u32;
     let at = |ordinal: usize| Position { excerpt, ordinal: ordinal as u32 };
     contribution.excerpts.push(Excerpt {
@@ -426,7 +430,7 @@ fn add_excerpt(contribution: &mut Contribution, text: &str, span: &Span, read: E
         headings: span.headings.clone(),
         fence: span.fence.clone(),
         summary: read.summary.into(),
-        vector: UnitVector::zero(0),
+        vector: none.clone(),
     });
     contribution.entities.extend(read.entities.into_iter().enumerate().map(|(ordinal, entity)| {
         EntityMention {
@@ -434,7 +438,7 @@ fn add_excerpt(contribution: &mut Contribution, text: &str, span: &Span, read: E
             name: entity.name.into(),
             category: entity.category.into(),
             description: entity.description.into(),
-            vector: UnitVector::zero(0),
+            vector: none.clone(),
         }
     }));
     contribution.relationships.extend(read.relationships.into_iter().enumerate().map(
@@ -445,7 +449,7 @@ fn add_excerpt(contribution: &mut Contribution, text: &str, span: &Span, read: E
             description: read.description.into(),
             keywords: read.keywords.into(),
             weight: Weight::from_f64(read.weight),
-            vector: UnitVector::zero(0),
+            vector: none.clone(),
         },
     ));
 }

@@ -270,7 +270,7 @@ impl Engine {
         let extractive = Rc::new(ExtractiveReader::new(table).paced(pacer.clone()));
         let engine = Engine(Rc::new(Inner {
             queue: Queue::new(options.queue),
-            version: Version::new(knowledge),
+            version: Version::new(knowledge, pacer.clone()),
             stored: RefCell::default(),
             epoch: Cell::new(0),
             embedder: RefCell::new(embedder.map(Rc::new)),
@@ -312,10 +312,11 @@ impl Engine {
     }
 
     /// Refuses more while the knowledge base holds more than `limits.memory`.
-    pub(super) fn check_room(&self) -> Result<()> {
+    pub(super) async fn check_room(&self) -> Result<()> {
         if self.0.options.memory == usize::MAX {
             return Ok(());
         }
+        self.0.version.make().await;
         let (version, epoch) = (&self.0.version, self.0.epoch.get());
         // Measuring goes through every term, so it waits until about a thirtieth may have changed.
         let lasts = version.counts().documents as Epoch / 32;

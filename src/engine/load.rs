@@ -259,7 +259,10 @@ impl Engine {
                 Pulled::Changes(pull) => {
                     let options = self.knowledge_options();
                     let changes = self.changes(&mut self.0.stored.borrow_mut(), options, &pull)?;
-                    self.0.version.apply(changes, &self.0.pacer).await;
+                    for change in changes {
+                        self.0.version.take(change);
+                    }
+                    self.0.version.make().await;
                     self.0.epoch.set(pull.epoch);
                     pull.is_seen()
                 }

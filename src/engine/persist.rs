@@ -3,7 +3,9 @@
 //! A commit is one transaction that fails if somebody else has committed since: the instance then
 //! follows what they changed ([`load`](super::load)), and tries again.
 
-use std::rc::Rc;
+use std::{pin::pin, rc::Rc};
+
+use futures::future::{Either, select};
 
 use super::{
     instance::{Engine, Notice},
@@ -64,8 +66,12 @@ impl Prepared {
     }
 }
 
-/// Of one type, so that committing is compiled once.
+/// Says what to change, from the version that the commit builds on; `None` is nothing to do. Of one type, so that
+/// committing is compiled once.
 type Prepare<'a> = &'a dyn Fn(&KnowledgeBase) -> Result<Option<Prepared>>;
+
+/// Milliseconds that a change waits at most for those that may follow it, to be made with them.
+const PATIENCE: f64 = 250.0;
 
 impl Engine {
     /// Prepares to put a document in, of this text.
@@ -93,15 +99,31 @@ impl Engine {
 
     /// Writes a change and applies it. Called while holding the turn to commit, and run to its end.
     ///
-    /// `prepare` says what to change, from the version that the commit builds on: it is asked again
-    /// whenever others have committed first. `None` is nothing to do. Returns whether there was.
+    /// `prepare` is asked again whenever others have committed first. Returns whether there was something to do.
     pub(super) async fn commit(&self, prepare: Prepare<'_>) -> Result<bool> {
+        self.commit_by(Some(prepare), None).await
+    }
+
+    /// Like [`commit`](Engine::commit), for a change that depends on no version: it is made when somebody looks, or by
+    /// [`settle`](Engine::settle).
+    pub(super) async fn commit_ready(&self, prepared: Prepared) -> Result<bool> {
+        self.commit_by(None, Some(prepared)).await
+    }
+
+    async fn commit_by(
+        &self,
+        prepare: Option<Prepare<'_>>,
+        mut prepared: Option<Prepared>,
+    ) -> Result<bool> {
         for _ in 0..ATTEMPTS {
-            let prepared = self.0.version.read(prepare).await?;
-            let Some(prepared) = prepared else { return Ok(false) };
-            match self.write(&prepared).await {
+            if let Some(prepare) = prepare {
+                prepared = self.0.version.read(prepare).await?;
+            }
+            let Some(change) = &prepared else { return Ok(false) };
+            match self.write(change).await {
                 Ok(next) => {
-                    self.applied(prepared, next).await;
+                    let now = prepare.is_some();
+                    self.applied(change.clone(), next, now).await;
                     return Ok(true);
                 }
                 Err(error) if error.code == Code::StorageConflict => self.follow().await?,
@@ -115,7 +137,16 @@ impl Engine {
         Err(outrun())
     }
 
-    async fn applied(&self, prepared: Prepared, next: Epoch) {
+    /// Makes what was committed, at once unless more may follow.
+    pub(super) async fn settle(&self, more: bool) {
+        let made = pin!(self.0.version.made());
+        if more && let Either::Left(_) = select(made, self.0.ports.clock.sleep(PATIENCE)).await {
+            return;
+        }
+        self.0.version.make().await;
+    }
+
+    async fn applied(&self, prepared: Prepared, next: Epoch, now: bool) {
         let source = prepared.source();
         if let Some(source) = &source {
             let mut stored = self.0.stored.borrow_mut();
@@ -125,7 +156,10 @@ impl Engine {
         let change = prepared.into_change();
         let told = change.is_some();
         if let Some(change) = change {
-            self.0.version.apply(vec![change], &self.0.pacer).await;
+            let many = self.0.version.take(change);
+            if now || many {
+                self.0.version.make().await;
+            }
         }
         self.0.epoch.set(next);
         if told {
@@ -138,11 +172,8 @@ impl Engine {
         let epoch = self.0.epoch.get();
         let (mut rows, mut changed) = (Changes::default(), Changed::default());
         let source = prepared.source();
-        let look = |knowledge: &KnowledgeBase| {
-            let known = source.as_deref().and_then(|source| knowledge.document(source));
-            (knowledge.counts().documents, known.is_some())
-        };
-        let (mut total, known) = self.0.version.read(look).await;
+        let mut total = self.0.version.documents();
+        let known = source.as_deref().is_some_and(|it| self.0.version.revision(it).is_some());
         if let Some(source) = source {
             match prepared {
                 Prepared::Remove { .. } => total -= usize::from(known),

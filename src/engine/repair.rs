@@ -67,7 +67,8 @@ impl Engine {
         if let Ok(checked) = checked(source, &record, self.knowledge_options()) {
             // It was read wrong, and is right where it stands.
             let _turn = self.0.queue.turn().await;
-            self.0.version.apply(vec![Change::Put(checked)], &self.0.pacer).await;
+            self.0.version.take(Change::Put(checked));
+            self.0.version.make().await;
             self.0.stored.borrow_mut().damaged.remove(source);
             return Ok(());
         }

@@ -73,12 +73,14 @@ impl Default for Budget {
     }
 }
 
+type Counted = Vec<(Rc<str>, usize)>;
+
 /// Counts by the user's way, or else estimates.
 #[derive(Clone, Default)]
 pub(super) struct Counter {
     pub by: Option<Rc<dyn TokenCounter>>,
     /// System prompts with their tokens: few, and the same over and over.
-    systems: Rc<RefCell<Vec<(String, usize)>>>,
+    systems: Rc<RefCell<Counted>>,
 }
 
 impl Counter {
@@ -104,18 +106,22 @@ impl Counter {
 
     /// Tokens of a question, system prompt included.
     pub async fn prompt(&self, request: &Completion) -> usize {
-        let Some(system) = &request.system else { return self.cost(&[&request.prompt]).await };
-        let known =
-            self.systems.borrow().iter().find(|(known, _)| known == system).map(|known| known.1);
+        let Some(system) = &request.system else { return self.cost(&[&*request.prompt]).await };
+        let known = self
+            .systems
+            .borrow()
+            .iter()
+            .find(|(known, _)| **known == **system)
+            .map(|known| known.1);
         let tokens = match known {
             Some(tokens) => tokens,
             None => {
-                let tokens = self.cost(&[system]).await;
+                let tokens = self.cost(&[&**system]).await;
                 self.systems.borrow_mut().push((system.clone(), tokens));
                 tokens
             }
         };
-        tokens + self.cost(&[&request.prompt]).await
+        tokens + self.cost(&[&*request.prompt]).await
     }
 }
 

@@ -22,7 +22,7 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn request(
         this: &CallController,
-        system: &JsValue,
+        system: Option<&str>,
         prompt: &str,
         json: &JsValue,
     ) -> JsValue;

@@ -1,6 +1,6 @@
 //! Models that are JavaScript objects.
 
-use std::{cell::RefCell, iter::repeat_n, rc::Rc};
+use std::{iter::repeat_n, rc::Rc};
 
 use futures::{StreamExt, TryStreamExt, future::LocalBoxFuture, stream::LocalBoxStream};
 use js_sys::{Array, AsyncIterator, Float32Array, Function, JSON, Object, Reflect};
@@ -81,33 +81,12 @@ fn object(fields: &[(&str, &JsValue)]) -> JsValue {
     object.into()
 }
 
-/// System prompts as JavaScript has them, with their text: few, and the same over and over.
-type Systems = Rc<RefCell<Vec<(String, JsValue)>>>;
-
-/// How many are kept.
-const SYSTEMS: usize = 8;
-
-fn system_text(systems: &Systems, text: &str) -> JsValue {
-    let mut systems = systems.borrow_mut();
-    if let Some((_, known)) = systems.iter().find(|(known, _)| known == text) {
-        return known.clone();
-    }
-    if systems.len() == SYSTEMS {
-        systems.clear();
-    }
-    let new = JsValue::from_str(text);
-    systems.push((text.to_owned(), new.clone()));
-    new
-}
-
-fn request_object(request: &Completion, systems: &Systems, call: &CallController) -> JsValue {
+fn request_object(request: &Completion, call: &CallController) -> JsValue {
     let json = request.json.map_or(JsValue::UNDEFINED, |form| {
         let schema = JSON::parse(form.schema).unwrap_or(JsValue::UNDEFINED);
         object(&[("name", &form.name.into()), ("schema", &schema)])
     });
-    let system = request.system.as_deref();
-    let system = system.map_or(JsValue::UNDEFINED, |text| system_text(systems, text));
-    call.request(&system, &request.prompt, &json)
+    call.request(request.system.as_deref(), &request.prompt, &json)
 }
 
 /// A count that a provider tells; nothing where it is none.
@@ -137,7 +116,6 @@ fn provider_error(thrown: JsValue) -> Error {
 pub struct JsLanguageModel {
     id: String,
     object: LanguageModelObject,
-    systems: Systems,
 }
 
 impl JsLanguageModel {
@@ -155,7 +133,7 @@ impl JsLanguageModel {
             .as_string()
             .filter(|id| !id.is_empty())
             .ok_or_else(|| Error::invalid(shape))?;
-        Ok(JsLanguageModel { id, object, systems: Systems::default() })
+        Ok(JsLanguageModel { id, object })
     }
 }
 
@@ -169,9 +147,9 @@ impl LanguageModel for JsLanguageModel {
     }
 
     fn complete(&self, request: Completion) -> LocalBoxFuture<'static, Result<Said>> {
-        let (object, systems) = (self.object.clone(), self.systems.clone());
+        let object = self.object.clone();
         Box::pin(with_abort(move |call| async move {
-            let asked = request_object(&request, &systems, &call);
+            let asked = request_object(&request, &call);
             let answer = settle(object.complete(&asked), Code::Provider).await?;
             said(&answer, "complete() must resolve to")
         }))
@@ -181,9 +159,9 @@ impl LanguageModel for JsLanguageModel {
         if !self.object.stream_function().is_function() {
             return Box::pin(futures::stream::once(self.complete(request)));
         }
-        let (object, systems) = (self.object.clone(), self.systems.clone());
+        let object = self.object.clone();
         Box::pin(stream_with_abort(move |call| {
-            let asked = request_object(&request, &systems, &call);
+            let asked = request_object(&request, &call);
             futures::stream::once(iterator(object, asked))
                 .map_ok(|iterator| JsStream::from(iterator).map(part))
                 .try_flatten()

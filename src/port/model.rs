@@ -8,7 +8,7 @@ use crate::record::Result;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Completion {
     /// Standing instructions, where the model takes them apart.
-    pub system: Option<String>,
+    pub system: Option<Rc<str>>,
     /// The question itself.
     pub prompt: String,
     /// The form of the answer, if it is to be JSON; only for models that [take](LanguageModel::takes_json) one.

@@ -31,7 +31,7 @@ pub fn prompt(request: &AnswerRequest, options: &Options) -> Completion {
         parts.push(fenced("conversation", &render_history(&request.history)));
     }
     parts.push(format!("Question:\n{}", fenced("question", &request.question)));
-    Completion { system: Some(system), prompt: parts.join("\n\n"), json: None }
+    Completion { system: Some(system.into()), prompt: parts.join("\n\n"), json: None }
 }
 
 /// What the material of each mode is and how to go about it.
@@ -81,7 +81,7 @@ mod tests {
             history: vec![Turn { role: Role::User, text: "Tell me of sencha.".into() }],
             instructions: Some("At most ten words.".into()),
         };
-        let mut systems: Vec<String> = Vec::new();
+        let mut systems: Vec<std::rc::Rc<str>> = Vec::new();
         for mode in Mode::ALL {
             let Completion { system, prompt, .. } =
                 super::prompt(&request(mode), &Options::default());

@@ -1,5 +1,7 @@
 //! Asks for the entities and relationships of a passage, and reads the answer.
 
+use std::rc::Rc;
+
 use super::{
     Options,
     fence::{MATERIAL, fenced},
@@ -34,9 +36,9 @@ const FORM: JsonForm = JsonForm {
 };
 
 /// The first question about a passage; with `json`, its answer is to be in that form.
-pub(super) fn prompt(passage: &Passage, options: &Options, json: bool) -> Completion {
+pub(super) fn prompt(passage: &Passage, system: &Rc<str>, json: bool) -> Completion {
     Completion {
-        system: Some(system(options, json)),
+        system: Some(system.clone()),
         prompt: material(passage) + "\nWrite the records of this passage.",
         json: json.then_some(FORM),
     }
@@ -46,7 +48,7 @@ pub(super) fn prompt(passage: &Passage, options: &Options, json: bool) -> Comple
 pub(super) fn gleaning_prompt(
     passage: &Passage,
     answer: &str,
-    options: &Options,
+    system: &Rc<str>,
     json: bool,
 ) -> Completion {
     let prompt = format!(
@@ -56,10 +58,11 @@ pub(super) fn gleaning_prompt(
         fenced("records", answer.trim()),
         if json { "empty lists" } else { "<|COMPLETE|>" }
     );
-    Completion { system: Some(system(options, json)), prompt, json: json.then_some(FORM) }
+    Completion { system: Some(system.clone()), prompt, json: json.then_some(FORM) }
 }
 
-fn system(options: &Options, json: bool) -> String {
+/// What both questions stand under.
+pub(super) fn system(options: &Options, json: bool) -> Rc<str> {
     let kinds = options.entity_types.join(", ");
     let language = options.language_rule();
     let guidance = options.guidance_rule();
@@ -82,6 +85,7 @@ Both names must have an entity record. The description says how the two are conn
 
 {rest}{language}{guidance}"#
     )
+    .into()
 }
 
 /// The forms of the three kinds of records, and the rest that is to be known of a form.

@@ -22,7 +22,7 @@ pub(super) fn prompt(question: &str) -> Completion {
          things, repeat the themes.\n\nThe form, for \"How does steaming change the taste of sencha?\":\nthemes: tea \
          processing, taste of tea\nnames: steaming, sencha"
     );
-    Completion { system: Some(system), prompt: fenced("question", question), json: None }
+    Completion { system: Some(system.into()), prompt: fenced("question", question), json: None }
 }
 
 /// Reads the two lines, or their like in JSON. Empty lists where there is nothing of the kind.

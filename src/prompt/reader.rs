@@ -56,8 +56,11 @@ impl PromptedReader {
         self.model.takes_json()
     }
 
-    fn extraction(&self, passage: &Passage) -> Completion {
-        extraction::prompt(passage, &self.options, self.json())
+    fn systems(&self) -> Systems {
+        let json = self.json();
+        let (summary, extraction) =
+            (summary::system(&self.options), extraction::system(&self.options, json));
+        Systems { summary, extraction, json }
     }
 
     /// What is asked about each passage of a document, gleaning left out, with the answers of a model
@@ -68,11 +71,13 @@ impl PromptedReader {
         reading: &Reading,
     ) -> Vec<(Completion, String)> {
         let around = &Surroundings::of(document);
+        let systems = self.systems();
         let mut answers = Vec::with_capacity(2 * document.excerpts.len());
         for (index, read) in reading.excerpts.iter().enumerate() {
             let passage = Passage { document, around, index };
-            answers.push((summary::prompt(&passage, &self.options), TYPICAL_SUMMARY.to_owned()));
-            answers.push((self.extraction(&passage), extraction::render(read)));
+            let summary = summary::prompt(&passage, &systems.summary);
+            answers.push((summary, TYPICAL_SUMMARY.to_owned()));
+            answers.push((systems.extract(&passage), extraction::render(read)));
         }
         answers
     }
@@ -80,12 +85,14 @@ impl PromptedReader {
     async fn read_document(self, document: DocumentText, progress: Progress) -> Result<Reading> {
         let steps = Steps { done: Cell::new(0), total: 2 * document.excerpts.len(), progress };
         let (document, around) = (&document, &Surroundings::of(&document));
+        let systems = &self.systems();
         let passages =
             (0..document.excerpts.len()).map(|index| Passage { document, around, index });
         // As they finish, so that the first failure ends the rest at once.
         let finished: Vec<(usize, Read)> = passages
             .map(|passage| {
-                self.read_passage(passage, &steps).map(move |read| Ok((passage.index, read?)))
+                self.read_passage(passage, systems, &steps)
+                    .map(move |read| Ok((passage.index, read?)))
             })
             .collect::<FuturesUnordered<_>>()
             .try_collect()
@@ -93,9 +100,14 @@ impl PromptedReader {
         gather(finished)
     }
 
-    async fn read_passage(&self, passage: Passage<'_>, steps: &Steps) -> Result<Read> {
-        let summary = self.summarise(passage).inspect(|_| steps.step());
-        let extraction = self.extract(passage).inspect(|_| steps.step());
+    async fn read_passage(
+        &self,
+        passage: Passage<'_>,
+        systems: &Systems,
+        steps: &Steps,
+    ) -> Result<Read> {
+        let summary = self.summarise(passage, systems).inspect(|_| steps.step());
+        let extraction = self.extract(passage, systems).inspect(|_| steps.step());
         let (summary, extraction) = future::try_join(summary, extraction).await?;
         let (summary, degraded) = match summary {
             Ok(summary) => (summary, None),
@@ -105,8 +117,8 @@ impl PromptedReader {
     }
 
     /// The summary, or the failure that need not fail the document.
-    async fn summarise(&self, passage: Passage<'_>) -> Result<Result<String>> {
-        let asked = self.model.complete(summary::prompt(&passage, &self.options)).await;
+    async fn summarise(&self, passage: Passage<'_>, systems: &Systems) -> Result<Result<String>> {
+        let asked = self.model.complete(summary::prompt(&passage, &systems.summary)).await;
         match asked.map(|said| summary::parse(&said.text)) {
             Ok(text) if text.is_empty() => Ok(Err(Error::provider(
                 "the language model answered without a summary; the heading path stands in for it",
@@ -120,13 +132,13 @@ impl PromptedReader {
     }
 
     /// What was read, or `None` if no parser can make anything of the answer.
-    async fn extract(&self, passage: Passage<'_>) -> Result<Option<Extraction>> {
-        let first = self.model.complete(self.extraction(&passage)).await?.text;
+    async fn extract(&self, passage: Passage<'_>, systems: &Systems) -> Result<Option<Extraction>> {
+        let first = self.model.complete(systems.extract(&passage)).await?.text;
         let Some(mut found) = parse_extraction(&first) else { return Ok(None) };
         let mut answers = first;
         for _ in 0..self.options.gleaning {
             let request =
-                extraction::gleaning_prompt(&passage, &answers, &self.options, self.json());
+                extraction::gleaning_prompt(&passage, &answers, &systems.extraction, systems.json);
             let more = self.model.complete(request).await?.text;
             let Some(later) = parse_extraction(&more) else { break };
             let before = (found.entities.len(), found.relationships.len());
@@ -138,6 +150,20 @@ impl PromptedReader {
             answers += &more;
         }
         Ok(Some(found))
+    }
+}
+
+/// What the questions about all passages of a document stand under.
+struct Systems {
+    summary: Rc<str>,
+    extraction: Rc<str>,
+    /// Whether extractions are to be JSON.
+    json: bool,
+}
+
+impl Systems {
+    fn extract(&self, passage: &Passage) -> Completion {
+        extraction::prompt(passage, &self.extraction, self.json)
     }
 }
 

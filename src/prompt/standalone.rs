@@ -19,7 +19,7 @@ pub(super) fn prompt(question: &str, history: &[Turn]) -> Completion {
         fenced("conversation", &render_history(history)),
         fenced("question", question)
     );
-    Completion { system: Some(system), prompt, json: None }
+    Completion { system: Some(system.into()), prompt, json: None }
 }
 
 /// The rewritten question; the question itself where the answer holds none.

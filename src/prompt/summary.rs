@@ -1,6 +1,8 @@
 //! Asks for a sentence or two that place a passage in its document. They are embedded with the
 //! passage, so that a passage which never names its subject is found by it.
 
+use std::rc::Rc;
+
 use super::{
     Options,
     fence::{MATERIAL, fenced},
@@ -12,15 +14,20 @@ use crate::port::Completion;
 /// A longer summary than this (in characters) would drown its passage in the embedding.
 const MAX_SUMMARY: usize = 600;
 
-pub(super) fn prompt(passage: &Passage, options: &Options) -> Completion {
-    let system = format!(
+/// What the question stands under.
+pub(super) fn system(options: &Options) -> Rc<str> {
+    format!(
         "You help a search engine to understand passages of documents. {MATERIAL}\n\nFor the passage you are given, \
          write one or two sentences, at most sixty words in all: what it tells, and of what in the document it tells \
          it. Name the subject where the passage only says \"it\" or \"this\". Say nothing that the document does not \
          say. Write only those sentences.{}{}",
         options.language_rule(),
         options.guidance_rule()
-    );
+    )
+    .into()
+}
+
+pub(super) fn prompt(passage: &Passage, system: &Rc<str>) -> Completion {
     // What all passages of a document share stands first: providers charge less for a prefix they know.
     let prompt = format!(
         "{}\n{}\n{}\nWrite the sentences about the passage.",
@@ -28,7 +35,7 @@ pub(super) fn prompt(passage: &Passage, options: &Options) -> Completion {
         fenced("place", &passage.place()),
         fenced("passage", &passage.text())
     );
-    Completion { system: Some(system), prompt, json: None }
+    Completion { system: Some(system.clone()), prompt, json: None }
 }
 
 /// The summary out of an answer; empty if there is none in it.

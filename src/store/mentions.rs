@@ -299,7 +299,8 @@ impl<M: Mention> Sum<M> {
 }
 
 fn says(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_graphic()) || !text.chars().all(char::is_whitespace)
+    text.as_bytes().first().is_some_and(u8::is_ascii_graphic)
+        || !text.chars().all(char::is_whitespace)
 }
 
 #[cfg(test)]

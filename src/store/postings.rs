@@ -107,7 +107,12 @@ impl Postings {
     pub(super) fn look(&self, slot: u32, spot: Spot) -> Spot {
         let block = self.blocks.get(spot.block()).filter(|block| block.spans(slot));
         let postings = block.map_or(&[][..], |block| &block.postings);
-        let place = postings.partition_point(|posting| posting.slot < slot as u16);
+        let is_before = |posting: &Packed| posting.slot < slot as u16;
+        // What is new mostly goes behind all others.
+        let place = match postings.last() {
+            Some(last) if !is_before(last) => postings.partition_point(is_before),
+            _ => postings.len(),
+        };
         let found = postings.get(place).is_some_and(|posting| posting.slot == slot as u16);
         Spot::new(spot.block(), place, found)
     }

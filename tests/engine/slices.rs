@@ -102,25 +102,27 @@ async fn look(engine: Engine) -> Result<(), String> {
 #[test]
 fn everybody_sees_whole_versions() {
     let sliced = Cell::new(0);
-    let operations = vec((0..SOURCES, 0usize..8, any::<bool>()), 1..12);
+    let operations = vec((0..SOURCES, 0usize..8, any::<bool>(), 1..=SOURCES), 1..12);
     check_all(300, file!(), (operations, any::<u64>()), |(operations, seed)| {
         let executor = Executor::seeded(seed);
         let clock = Rc::new(Restless { inner: executor.clock(), passed: Cell::new(0.0) });
         let engine = open(&executor, clock.clone());
         let torn = Rc::new(RefCell::new(vec![]));
-        for &(source, version, remove) in &operations {
+        for &(source, version, remove, together) in &operations {
             let writer = engine.clone();
             executor.spawn(async move {
                 if remove && version % 2 == 0 {
                     writer.remove(format!("{source}.md"), Signal::default()).await.map(drop)
                 } else {
-                    let documents = vec![document(source, version)];
+                    // Those of one call are committed one by one, and mostly applied together.
+                    let sources = (source..source + together).map(|source| source % SOURCES);
+                    let documents = sources.map(|source| document(source, version)).collect();
                     writer.ingest(documents, Signal::default(), Rc::new(|_| {})).await.map(drop)
                 }
             });
-            for _ in 0..3 {
+            for number in 0..3 {
                 let (reader, torn) = (engine.clone(), torn.clone());
-                executor.spawn(async move {
+                let reader = executor.spawn(async move {
                     step().await;
                     let counts = reader.stats().counts;
                     if counts.documents == 0 && counts.excerpts > 0 {
@@ -129,6 +131,15 @@ fn everybody_sees_whole_versions() {
                     let error = look(reader).await.err();
                     torn.borrow_mut().extend(error);
                 });
+                // Perhaps while it applies what was committed.
+                if number == 0 {
+                    executor.spawn(async move {
+                        for _ in 0..4 * version {
+                            step().await;
+                        }
+                        reader.kill();
+                    });
+                }
             }
         }
         prop_assert_eq!(executor.run(), 0, "a call is stuck");

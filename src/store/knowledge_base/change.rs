@@ -223,8 +223,9 @@ impl Checking {
     }
 
     fn name(&self, name: &str) -> Result<()> {
-        let visible = |c: char| !c.is_whitespace();
-        self.ensure(name.contains(visible), "it mentions an entity without a name")
+        let visible = name.as_bytes().first().is_some_and(u8::is_ascii_graphic)
+            || name.contains(|c: char| !c.is_whitespace());
+        self.ensure(visible, "it mentions an entity without a name")
     }
 
     fn vector(&self, vector: &UnitVector) -> Result<()> {
