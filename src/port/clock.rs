@@ -104,3 +104,55 @@ impl Pacer {
         elapsed < AWAY
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Time that passes with every step, and how often it was looked at.
+    #[derive(Default)]
+    struct Passing {
+        now: Cell<f64>,
+        looks: Cell<u32>,
+    }
+
+    impl Clock for Passing {
+        fn now(&self) -> f64 {
+            self.looks.set(self.looks.get() + 1);
+            self.now.get()
+        }
+
+        fn sleep(&self, _: f64) -> LocalBoxFuture<'static, ()> {
+            unreachable!("nothing sleeps here")
+        }
+
+        fn yield_now(&self) -> LocalBoxFuture<'static, ()> {
+            Box::pin(async {})
+        }
+    }
+
+    /// Looks at the clock while so many steps are taken, and the most that a slice was longer than it should be.
+    fn steps(count: u32, milliseconds: f64) -> (u32, f64) {
+        let clock = Rc::new(Passing::default());
+        let pacer = Pacer::new(clock.clone());
+        futures::executor::block_on(pacer.pause());
+        let (mut began, mut over) = (0.0, 0.0_f64);
+        for _ in 0..count {
+            clock.now.set(clock.now.get() + milliseconds);
+            if pacer.is_due() {
+                over = over.max(clock.now.get() - began - SLICE);
+                futures::executor::block_on(pacer.pause());
+                began = clock.now.get();
+            }
+        }
+        (clock.looks.get(), over)
+    }
+
+    #[test]
+    fn the_clock_is_looked_at_after_each_long_step_and_after_some_short_ones() {
+        let (looks, over) = steps(10_000, 0.01);
+        assert!(looks < 10_000 / 7 && over < 0.1, "{looks} looks, {over} ms over");
+        let (looks, over) = steps(1000, 1.0);
+        assert!(looks >= 1000 && over < 1.0, "{looks} looks, {over} ms over");
+    }
+}
