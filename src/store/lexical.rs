@@ -1,14 +1,14 @@
 use std::rc::Rc;
 
 use ecow::EcoString;
-use lru::LruCache;
 use serde::Serialize;
 use slab::Slab;
 use smolrag_kernels::by_number;
 
 use super::{
     ids::Ids,
-    postings::{Postings, Spot},
+    postings::{List, Postings, Spot},
+    stems::Stems,
     top::{Admit, Match, TopK},
     variants::{Matching, likeness},
 };
@@ -57,15 +57,14 @@ impl<'a> Field<'a> {
 pub struct LexicalIndex {
     ids: Ids,
     terms: Slab<Term>,
+    postings: Postings,
     /// By slot.
     entries: Vec<Option<Entry>>,
     /// By slot, in quarters of a term; apart from the entries because every posting visited reads it.
     lengths: Vec<u32>,
     count: usize,
     total_length: u64,
-    /// The terms of words that were indexed lately, and the ids that they had then. No result depends on
-    /// it.
-    stems: LruCache<EcoString, (EcoString, u32)>,
+    stems: Stems,
     /// In the place of its own.
     assumed: Option<Statistics>,
 }
@@ -90,13 +89,16 @@ impl Statistics {
 
 struct Term {
     text: EcoString,
-    postings: Postings,
+    entries: List,
 }
 
-/// Words whose terms are at hand,
-const STEMS: usize = 2048;
-/// none longer than so many bytes.
-const LONGEST: usize = 32;
+/// A term of a text that is indexed.
+struct Said {
+    text: EcoString,
+    /// Its id, or another's, or nobody's.
+    id: u32,
+    weight: i32,
+}
 
 /// The ids of the distinct terms of an entry, ascending: what to take away when it goes.
 type Entry = Box<[u32]>;
@@ -118,12 +120,12 @@ impl LexicalIndex {
         LexicalIndex {
             ids: Ids::default(),
             terms: Slab::new(),
+            postings: Postings::new(),
             entries: vec![],
             lengths: vec![],
             count: 0,
             total_length: 0,
-            // Bounded where it is filled: made with a bound, it would take all of its memory now.
-            stems: LruCache::unbounded(),
+            stems: Stems::default(),
             assumed: None,
         }
     }
@@ -151,7 +153,8 @@ impl LexicalIndex {
         for ((id, change), spot) in changes.into_iter().zip(spots) {
             self.lengths[place] = self.lengths[place].wrapping_add_signed(change);
             self.total_length = self.total_length.wrapping_add_signed(i64::from(change));
-            let frequency = self.terms[id as usize].postings.change(slot, spot, change);
+            let list = &mut self.terms[id as usize].entries;
+            let frequency = self.postings.change(list, slot, spot, change);
             // They come in order, so what is new is filled from its beginning to its end.
             let at = if is_new { Err(ids.len()) } else { ids.binary_search(&id) };
             match at {
@@ -171,7 +174,7 @@ impl LexicalIndex {
         };
         let changes: Vec<(u32, i32)> = entry.iter().map(|&term| (term, 0)).collect();
         for (spot, (term, _)) in self.spots(slot, &changes).into_iter().zip(changes) {
-            self.terms[term as usize].postings.remove(spot);
+            self.postings.remove(&mut self.terms[term as usize].entries, spot);
             self.forget_if_unused(term);
         }
         let length = std::mem::take(&mut self.lengths[slot as usize]);
@@ -235,7 +238,7 @@ impl LexicalIndex {
         sort(&mut terms);
         terms.dedup();
         let known = terms.iter().filter_map(|term| self.known(term));
-        let frequency = |term: &Term| (term.text.as_str().into(), term.postings.len() as u64);
+        let frequency = |term: &Term| (term.text.as_str().into(), term.entries.len() as u64);
         Statistics {
             count: self.count as u64,
             length: self.total_length,
@@ -266,23 +269,23 @@ impl LexicalIndex {
             if term.text.len() > 15 { term.text.len() + 16 } else { 0 }
         };
         let text: usize = self.terms.iter().map(text).sum();
-        let postings: usize = self.terms.iter().map(|(_, term)| term.postings.bytes()).sum();
+        let lists: usize = self.terms.iter().map(|(_, term)| term.entries.bytes()).sum();
         let entries: usize = self.entries.iter().flatten().map(|entry| 4 * entry.len()).sum();
         self.terms.capacity() * size_of::<Term>()
             + self.ids.bytes()
             + text
-            + postings
+            + lists
+            + self.postings.bytes()
             + entries
             + self.entries.capacity() * size_of::<Option<Entry>>()
             + 4 * self.lengths.capacity()
-            // An entry of the table and a node of the list.
-            + self.stems.len() * 96
+            + self.stems.bytes()
     }
 
     /// Every term with the number of entries that have it, in the order of the terms.
     pub fn document_frequencies(&self) -> Vec<(&str, usize)> {
         let mut all: Vec<(&str, usize)> =
-            self.terms.iter().map(|(_, term)| (&*term.text, term.postings.len())).collect();
+            self.terms.iter().map(|(_, term)| (&*term.text, term.entries.len())).collect();
         sort(&mut all);
         all
     }
@@ -299,7 +302,7 @@ impl LexicalIndex {
             .into_iter()
             .flatten()
             .map(|&id| &self.terms[id as usize])
-            .filter_map(|term| Some((&*term.text, term.postings.frequency(slot)?)))
+            .filter_map(|term| Some((&*term.text, self.postings.frequency(&term.entries, slot)?)))
             .collect();
         sort(&mut terms);
         terms
@@ -308,14 +311,17 @@ impl LexicalIndex {
     /// By how much the frequency of each term changes, by ascending id; terms that stay as they are
     /// left out.
     fn changes(&mut self, gone: &[Field<'_>], come: &[Field<'_>]) -> Vec<(u32, i32)> {
-        let mut all: Vec<(u32, i32)> = vec![];
+        let mut said: Vec<Said> = vec![];
         for (fields, sign) in [(gone, -1), (come, 1)] {
             for field in fields {
                 let weight = sign * field.weight as i32;
-                forms(field.text, &mut |_, form| all.push((self.id(form), weight)));
+                forms(field.text, &mut |_, form| {
+                    let (text, id) = self.stem(form);
+                    said.push(Said { text, id, weight });
+                });
             }
         }
-        let mut changes = by_number(all);
+        let mut changes = by_number(self.look_up(said));
         changes.dedup_by(|next, kept| {
             let same = next.0 == kept.0;
             if same {
@@ -336,53 +342,53 @@ impl LexicalIndex {
     /// go a step further in all of them before the next in any lets the looks wait for memory together,
     /// which takes a third less time among 10,000 documents.
     fn spots(&self, slot: u32, changes: &[(u32, i32)]) -> Vec<Spot> {
-        let postings = |(id, _): &(u32, i32)| &self.terms[*id as usize].postings;
-        let blocks = changes.iter().map(|change| postings(change).block_of(slot));
+        let list = |(id, _): &(u32, i32)| &self.terms[*id as usize].entries;
+        let blocks = changes.iter().map(|change| list(change).block_of(slot));
         let mut spots: Vec<Spot> = blocks.collect();
         for (spot, change) in spots.iter_mut().zip(changes) {
-            *spot = postings(change).look(slot, *spot);
+            *spot = self.postings.look(list(change), slot, *spot);
         }
         spots
     }
 
     fn forget_if_unused(&mut self, id: u32) {
-        if self.terms[id as usize].postings.is_empty() {
+        if self.terms[id as usize].entries.is_empty() {
             let term = self.terms.remove(id as usize);
             self.ids.remove(id, &term.text);
         }
     }
 
-    /// The id of the term of a form. Prose repeats its words, and finding a stem takes many times what
-    /// finding it again does.
-    fn id(&mut self, form: Form<'_>) -> u32 {
-        let Form::Word(word) = form else { return self.id_of(form.term().into()) };
-        // Which was used last need not be known while there is room for all.
-        let known = match self.stems.len() < STEMS {
-            true => self.stems.peek(word),
-            false => self.stems.get(word),
-        };
-        let term = match known {
-            Some((term, id)) => match self.terms.get(*id as usize) {
-                Some(same) if same.text == *term => return *id,
-                // The id is given out anew.
-                _ => term.clone(),
-            },
-            None => form.term().into(),
-        };
-        let id = self.id_of(term.clone());
-        if word.len() <= LONGEST {
-            self.stems.put(word.into(), (term, id));
-            if self.stems.len() > STEMS {
-                self.stems.pop_lru();
-            }
+    /// The term of a form, and the id that it had when the word was last met.
+    fn stem(&mut self, form: Form<'_>) -> (EcoString, u32) {
+        let Form::Word(word) = form else { return (form.term().into(), u32::MAX) };
+        if let Some(stem) = self.stems.get(word) {
+            return (stem.term.clone(), stem.id);
         }
-        id
+        let term: EcoString = form.term().into();
+        let id = self.id_of(term.clone());
+        self.stems.put(word, &term, id, self.terms.len());
+        (term, id)
+    }
+
+    /// The ids of terms, with their weights. Terms are far apart in memory: to look for all of them with
+    /// little else between lets the looks wait for memory together.
+    fn look_up(&mut self, said: Vec<Said>) -> Vec<(u32, i32)> {
+        let is_it = |said: &Said| match self.terms.get(said.id as usize) {
+            Some(term) => term.text == said.text,
+            None => false,
+        };
+        let known: Vec<bool> = said.iter().map(is_it).collect();
+        let found = said.into_iter().zip(known).map(|(said, known)| {
+            let id = if known { said.id } else { self.id_of(said.text) };
+            (id, said.weight)
+        });
+        found.collect()
     }
 
     fn id_of(&mut self, text: EcoString) -> u32 {
         let Self { ids, terms, .. } = self;
         ids.get(&text, &|id| &terms[id as usize].text).unwrap_or_else(|| {
-            let id = terms.insert(Term { text, postings: Postings::default() }) as u32;
+            let id = terms.insert(Term { text, entries: List::default() }) as u32;
             ids.insert(id, &|id| &terms[id as usize].text);
             id
         })
@@ -442,7 +448,7 @@ impl LexicalIndex {
         sort_by_key(&mut likely, |(term, _)| &term.text);
         let mut slots = vec![];
         for (term, likeness) in likely {
-            for posting in term.postings.iter() {
+            for posting in self.postings.iter(&term.entries) {
                 let frequency = &mut frequencies[posting.slot as usize];
                 if *frequency == 0.0 {
                     slots.push(posting.slot as usize);
@@ -458,10 +464,9 @@ impl LexicalIndex {
     }
 
     fn add_scores(&self, term: &Term, times: usize, scores: &mut Scores) {
-        let postings = &term.postings;
         let assumed = self.assumed.as_ref().and_then(|all| all.frequency(&term.text));
-        let weight = self.weight(assumed.unwrap_or(postings.len() as u64), times);
-        for posting in postings.iter() {
+        let weight = self.weight(assumed.unwrap_or(term.entries.len() as u64), times);
+        for posting in self.postings.iter(&term.entries) {
             let slot = posting.slot;
             scores.add(slot, weight.of(posting.frequency as f32, self.lengths[slot as usize]));
         }

@@ -24,6 +24,8 @@ mod mentions;
 mod merge;
 mod names;
 mod postings;
+mod rows;
+mod stems;
 mod top;
 mod variants;
 mod vectors;

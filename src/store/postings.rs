@@ -1,5 +1,11 @@
 //! The entries that have a term, in ascending order of their slots.
 
+use std::mem;
+
+use slab::Slab;
+
+use super::rows::Rows;
+
 /// One entry that has the term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Posting {
@@ -11,65 +17,129 @@ pub(super) struct Posting {
 /// Postings in a block: what an insertion moves at most, a quarter of a kilobyte.
 const BLOCK: usize = 64;
 
+/// How many postings blocks have room for, by their classes: most terms have one entry or two.
+const WIDTHS: [usize; 4] = [2, 8, 24, BLOCK];
+
 /// A frequency from which on it does not fit beside the slot.
 const LARGE: u16 = u16::MAX;
 
-/// A sorted list in blocks, so that a term which a hundred thousand entries have takes and loses one in
-/// time that hardly depends on them, and a search still reads straight through.
+/// The postings of all terms, each term's known by its [`List`]: sorted, in blocks, so that a term which a
+/// hundred thousand entries have takes and loses one in time that hardly depends on them, and a search
+/// still reads straight through.
 ///
-/// A posting takes four bytes: most of what is in memory for full-text search is postings, and most of
-/// the time to take in a document among thousands goes by in waiting for the memory that they are in.
-///
-/// Invariant: no block is empty, none holds more than [`BLOCK`], and slots ascend over all.
-#[derive(Default)]
+/// Most of the time to take in a document among thousands goes by in waiting for memory, and most of
+/// that for the memory that postings are in. So a posting takes four bytes, and blocks stand side by
+/// side, apart from all else: what one document changes is then on few pages.
 pub(super) struct Postings {
-    len: usize,
-    blocks: Vec<Block>,
-    /// Slots with their frequencies that are [`LARGE`]; nearly always none.
-    #[expect(
-        clippy::box_collection,
-        reason = "a term is as long as a line of a processor's cache"
-    )]
-    large: Option<Box<Vec<(u32, u32)>>>,
+    classes: [Class; WIDTHS.len()],
+    /// For lists that have any: slots with their frequencies that are [`LARGE`]. Nearly always none.
+    large: Slab<Vec<(u32, u32)>>,
 }
 
-/// Postings whose slots have their upper halves in common.
-struct Block {
-    /// The first slot. It stands here and not among the postings, so that to find a block one looks at
-    /// blocks side by side.
-    first: u32,
-    postings: Vec<Packed>,
+/// Blocks of one width.
+struct Class {
+    rows: Rows<Packed>,
+    /// Rows that are no blocks now.
+    free: Vec<u32>,
 }
 
+#[derive(Clone, Copy, Default)]
 struct Packed {
     /// The lower half of the slot.
     slot: u16,
     frequency: u16,
 }
 
-impl Block {
-    fn new(postings: Vec<Packed>, slot: u32) -> Self {
-        let mut block = Block { first: slot, postings };
-        block.look_at_first();
-        block
+/// The postings of one term.
+///
+/// Invariant: no block is empty, and slots ascend over all.
+#[derive(Default)]
+pub(super) struct List {
+    blocks: Blocks,
+    len: u32,
+    /// One more than the key of its large frequencies, if it has any.
+    large: u32,
+}
+
+/// Most terms have one block: it stands in the place of the pointer to several.
+enum Blocks {
+    One(Block),
+    Others(Box<[Block]>),
+}
+
+/// Postings whose slots have their upper halves in common.
+#[derive(Clone, Copy)]
+struct Block {
+    /// The first slot. It stands here and not among the postings, so that to find a block one looks at
+    /// blocks side by side.
+    first: u32,
+    /// Its row, its class and how many more than one it holds: 24, 2 and 6 bits.
+    at: u32,
+}
+
+impl Default for Blocks {
+    fn default() -> Self {
+        Blocks::Others(Box::default())
+    }
+}
+
+impl Blocks {
+    fn as_slice(&self) -> &[Block] {
+        match self {
+            Blocks::One(block) => std::slice::from_ref(block),
+            Blocks::Others(blocks) => blocks,
+        }
     }
 
-    fn slot(&self, posting: &Packed) -> u32 {
+    fn as_mut_slice(&mut self) -> &mut [Block] {
+        match self {
+            Blocks::One(block) => std::slice::from_mut(block),
+            Blocks::Others(blocks) => blocks,
+        }
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Vec<Block>)) {
+        let mut blocks = match mem::take(self) {
+            Blocks::One(block) => vec![block],
+            Blocks::Others(blocks) => blocks.into_vec(),
+        };
+        change(&mut blocks);
+        *self = match blocks[..] {
+            [block] => Blocks::One(block),
+            _ => Blocks::Others(blocks.into_boxed_slice()),
+        };
+    }
+}
+
+impl Block {
+    fn new(first: u32, row: u32, class: usize, len: usize) -> Self {
+        assert!(row < 1 << 24, "more blocks of postings than a gigabyte holds");
+        Block { first, at: row << 8 | (class as u32) << 6 | (len as u32 - 1) }
+    }
+
+    fn row(self) -> usize {
+        (self.at >> 8) as usize
+    }
+
+    fn class(self) -> usize {
+        (self.at >> 6 & 3) as usize
+    }
+
+    fn len(self) -> usize {
+        (self.at & 63) as usize + 1
+    }
+
+    fn slot(self, posting: Packed) -> u32 {
         self.first & !0xffff | u32::from(posting.slot)
     }
 
-    /// Must follow each change of its postings.
-    fn look_at_first(&mut self) {
-        self.first = self.slot(&self.postings[0]);
-    }
-
     /// Whether it may take the slot.
-    fn spans(&self, slot: u32) -> bool {
+    fn spans(self, slot: u32) -> bool {
         self.first >> 16 == slot >> 16
     }
 }
 
-/// Where an entry is among [`Postings`], or would be.
+/// Where an entry is in a [`List`], or would be.
 #[derive(Clone, Copy)]
 pub(super) struct Spot {
     block: u32,
@@ -91,11 +161,20 @@ impl Spot {
     }
 }
 
-impl Postings {
+impl List {
+    pub(super) fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// The beginning of the block that has the slot, or would take it.
     pub(super) fn block_of(&self, slot: u32) -> Spot {
-        let after = self.blocks.partition_point(|block| block.first <= slot);
-        let spans = |at: usize| self.blocks.get(at).is_some_and(|block| block.spans(slot));
+        let blocks = self.blocks.as_slice();
+        let after = blocks.partition_point(|block| block.first <= slot);
+        let spans = |at: usize| blocks.get(at).is_some_and(|block| block.spans(slot));
         let block = match after.checked_sub(1) {
             Some(before) if spans(before) => before,
             _ => after,
@@ -103,10 +182,54 @@ impl Postings {
         Spot::new(block, 0, false)
     }
 
+    /// Bytes on the heap, of its own.
+    pub(super) fn bytes(&self) -> usize {
+        match &self.blocks {
+            Blocks::One(_) => 0,
+            Blocks::Others(blocks) => size_of_val(&**blocks),
+        }
+    }
+
+    fn block(&self, spot: Spot) -> Block {
+        self.blocks.as_slice()[spot.block()]
+    }
+
+    fn set_block(&mut self, at: usize, block: Block) {
+        self.blocks.as_mut_slice()[at] = block;
+    }
+}
+
+impl Class {
+    /// A new block. What stands in it is left over.
+    fn take(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
+            self.rows.push();
+            self.rows.len() as u32 - 1
+        })
+    }
+
+    fn give_back(&mut self, row: usize) {
+        self.free.push(row as u32);
+        if self.free.len() == self.rows.len() {
+            *self = Class::new(self.rows.width());
+        }
+    }
+
+    fn new(width: usize) -> Self {
+        Class { rows: Rows::new(width), free: vec![] }
+    }
+}
+
+impl Postings {
+    pub(super) fn new() -> Self {
+        Postings { classes: WIDTHS.map(Class::new), large: Slab::new() }
+    }
+
     /// Where the slot is in its block, or would be.
-    pub(super) fn look(&self, slot: u32, spot: Spot) -> Spot {
-        let block = self.blocks.get(spot.block()).filter(|block| block.spans(slot));
-        let postings = block.map_or(&[][..], |block| &block.postings);
+    pub(super) fn look(&self, list: &List, slot: u32, spot: Spot) -> Spot {
+        let blocks = list.blocks.as_slice();
+        let block = blocks.get(spot.block()).filter(|block| block.spans(slot));
+        let postings = block.map_or(&[][..], |&block| self.postings(block));
         let is_before = |posting: &Packed| posting.slot < slot as u16;
         // What is new mostly goes behind all others.
         let place = match postings.last() {
@@ -118,125 +241,177 @@ impl Postings {
     }
 
     /// Removes the entry at a spot, if it is there.
-    pub(super) fn remove(&mut self, spot: Spot) {
+    pub(super) fn remove(&mut self, list: &mut List, spot: Spot) {
         if !spot.found {
             return;
         }
-        self.set(spot, 0);
-        let at = spot.block();
-        let block = &mut self.blocks[at];
-        block.postings.remove(spot.place());
-        match block.postings.is_empty() {
-            true => drop(self.blocks.remove(at)),
-            false => block.look_at_first(),
-        }
-        self.len -= 1;
+        self.set(list, spot, 0);
+        list.len -= 1;
+        let block = list.block(spot);
+        let Some(left) = block.len().checked_sub(1).filter(|left| *left > 0) else {
+            self.classes[block.class()].give_back(block.row());
+            return list.blocks.change(|blocks| _ = blocks.remove(spot.block()));
+        };
+        let postings = self.classes[block.class()].rows.get_mut(block.row());
+        postings.copy_within(spot.place() + 1..block.len(), spot.place());
+        let first = block.slot(postings[0]);
+        // Not as soon as it fits, so that one which comes and goes does not move the others.
+        let narrower = block.class().checked_sub(1).filter(|&it| left <= WIDTHS[it] / 2);
+        let (row, class) = match narrower {
+            Some(narrower) => (self.move_to(narrower, block, left), narrower),
+            None => (block.row() as u32, block.class()),
+        };
+        list.set_block(spot.block(), Block::new(first, row, class, left));
     }
 
     /// Changes how often the entry whose spot it is has the term, from and to never included; gives how
     /// often now.
-    pub(super) fn change(&mut self, slot: u32, spot: Spot, by: i32) -> u32 {
-        let before = if spot.found { self.get(spot).frequency } else { 0 };
+    pub(super) fn change(&mut self, list: &mut List, slot: u32, spot: Spot, by: i32) -> u32 {
+        let before = if spot.found { self.get(list, spot).frequency } else { 0 };
         // An entry does not lose what it has not.
         let frequency = before.saturating_add_signed(by);
         match (spot.found, frequency) {
-            (true, 0) => self.remove(spot),
-            (true, _) => self.set(spot, frequency),
+            (true, 0) => self.remove(list, spot),
+            (true, _) => self.set(list, spot, frequency),
             (false, 0) => {}
             (false, _) => {
-                let spot = self.insert(spot, slot);
-                self.set(spot, frequency);
+                let spot = self.insert(list, spot, slot);
+                self.set(list, spot, frequency);
             }
         }
         frequency
     }
 
-    pub(super) fn frequency(&self, slot: u32) -> Option<u32> {
-        let spot = self.look(slot, self.block_of(slot));
-        spot.found.then(|| self.get(spot).frequency)
+    pub(super) fn frequency(&self, list: &List, slot: u32) -> Option<u32> {
+        let spot = self.look(list, slot, list.block_of(slot));
+        spot.found.then(|| self.get(list, spot).frequency)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = Posting> {
-        self.blocks.iter().flat_map(move |block| {
-            block.postings.iter().map(move |packed| self.posting(block, packed))
+    pub(super) fn iter(&self, list: &List) -> impl Iterator<Item = Posting> {
+        list.blocks.as_slice().iter().flat_map(move |&block| {
+            let postings = self.postings(block).iter();
+            postings.map(move |&packed| self.posting(list, block, packed))
         })
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
+    /// Bytes on the heap, besides those of the lists.
     pub(super) fn bytes(&self) -> usize {
-        let postings: usize = self.blocks.iter().map(|block| block.postings.capacity()).sum();
-        postings * size_of::<Packed>() + self.blocks.capacity() * size_of::<Block>()
+        self.classes.iter().map(|class| class.rows.bytes() + 4 * class.free.capacity()).sum()
     }
 
-    fn get(&self, spot: Spot) -> Posting {
-        let block = &self.blocks[spot.block()];
-        self.posting(block, &block.postings[spot.place()])
+    fn postings(&self, block: Block) -> &[Packed] {
+        &self.classes[block.class()].rows.get(block.row())[..block.len()]
     }
 
-    fn posting(&self, block: &Block, packed: &Packed) -> Posting {
+    fn get(&self, list: &List, spot: Spot) -> Posting {
+        let block = list.block(spot);
+        self.posting(list, block, self.postings(block)[spot.place()])
+    }
+
+    fn posting(&self, list: &List, block: Block, packed: Packed) -> Posting {
         let slot = block.slot(packed);
         let mut frequency = u32::from(packed.frequency);
         if packed.frequency == LARGE
-            && let Some(large) = &self.large
-            && let Some(exact) = large.iter().find(|(other, _)| *other == slot)
+            && let Some(exact) = self.large(list).iter().find(|(other, _)| *other == slot)
         {
             frequency = exact.1;
         }
         Posting { slot, frequency }
     }
 
-    /// Sets the frequency of the posting that is at a spot.
-    fn set(&mut self, spot: Spot, frequency: u32) {
-        let block = &mut self.blocks[spot.block()];
-        let slot = block.slot(&block.postings[spot.place()]);
-        let kept = &mut block.postings[spot.place()].frequency;
-        if *kept == LARGE
-            && let Some(large) = &mut self.large
-        {
-            large.retain(|(other, _)| *other != slot);
-        }
-        *kept = frequency.min(LARGE.into()) as u16;
-        if *kept == LARGE {
-            self.large.get_or_insert_default().push((slot, frequency));
+    fn large(&self, list: &List) -> &[(u32, u32)] {
+        match list.large.checked_sub(1) {
+            Some(key) => &self.large[key as usize],
+            None => &[],
         }
     }
 
-    /// Adds a posting for a slot that is not there yet; gives its spot.
-    fn insert(&mut self, spot: Spot, slot: u32) -> Spot {
-        let (mut at, mut place) = (spot.block(), spot.place());
-        let posting = Packed { slot: slot as u16, frequency: 0 };
-        self.len += 1;
-        let Some(block) = self.blocks.get_mut(at).filter(|block| block.spans(slot)) else {
-            if self.blocks.is_empty() {
-                // Most terms stay at one: do not reserve four.
-                self.blocks.reserve_exact(1);
-            }
-            self.blocks.insert(at, Block::new(vec![posting], slot));
-            return Spot::new(at, 0, true);
+    /// Sets the frequency of the posting that is at a spot.
+    fn set(&mut self, list: &mut List, spot: Spot, frequency: u32) {
+        let block = list.block(spot);
+        let posting = &mut self.classes[block.class()].rows.get_mut(block.row())[spot.place()];
+        let slot = block.slot(*posting);
+        let was = mem::replace(&mut posting.frequency, frequency.min(LARGE.into()) as u16);
+        if was == LARGE || frequency >= LARGE.into() {
+            self.set_large(list, slot, frequency);
+        }
+    }
+
+    fn set_large(&mut self, list: &mut List, slot: u32, frequency: u32) {
+        let mut large = match list.large.checked_sub(1) {
+            Some(key) => self.large.remove(key as usize),
+            None => vec![],
         };
-        if block.postings.len() == BLOCK {
+        large.retain(|(other, _)| *other != slot);
+        if frequency >= LARGE.into() {
+            large.push((slot, frequency));
+        }
+        list.large = if large.is_empty() { 0 } else { self.large.insert(large) as u32 + 1 };
+    }
+
+    /// Adds a posting for a slot that is not there yet; gives its spot.
+    fn insert(&mut self, list: &mut List, spot: Spot, slot: u32) -> Spot {
+        let (mut at, mut place) = (spot.block(), spot.place());
+        list.len += 1;
+        let block = list.blocks.as_slice().get(at).filter(|block| block.spans(slot));
+        let Some(&(mut block)) = block else { return self.insert_block(list, at, slot) };
+        if block.len() == BLOCK {
             if place == BLOCK {
                 // Slots mostly come in order: keep the full block full.
-                self.blocks.insert(at + 1, Block::new(vec![posting], slot));
-                return Spot::new(at + 1, 0, true);
+                return self.insert_block(list, at + 1, slot);
             }
-            let upper = block.postings.split_off(BLOCK / 2);
-            self.blocks.insert(at + 1, Block::new(upper, slot));
+            let upper = self.split(list, at);
+            block = list.block(spot);
             if place > BLOCK / 2 {
-                (at, place) = (at + 1, place - BLOCK / 2);
+                (at, place, block) = (at + 1, place - BLOCK / 2, upper);
             }
         }
-        let block = &mut self.blocks[at];
-        block.postings.insert(place, posting);
-        block.look_at_first();
+        let (mut row, mut class, len) = (block.row() as u32, block.class(), block.len());
+        if len == WIDTHS[class] {
+            row = self.move_to(class + 1, block, len);
+            class += 1;
+        }
+        let postings = self.classes[class].rows.get_mut(row as usize);
+        postings.copy_within(place..len, place + 1);
+        postings[place] = Packed { slot: slot as u16, frequency: 0 };
+        list.set_block(at, Block::new(block.slot(postings[0]), row, class, len + 1));
         Spot::new(at, place, true)
+    }
+
+    fn insert_block(&mut self, list: &mut List, at: usize, slot: u32) -> Spot {
+        let row = self.classes[0].take();
+        self.classes[0].rows.get_mut(row as usize)[0] = Packed { slot: slot as u16, frequency: 0 };
+        list.blocks.change(|blocks| blocks.insert(at, Block::new(slot, row, 0, 1)));
+        Spot::new(at, 0, true)
+    }
+
+    /// Halves a full block; gives the upper half, which comes behind it.
+    fn split(&mut self, list: &mut List, at: usize) -> Block {
+        let block = list.blocks.as_slice()[at];
+        let Class { rows, .. } = &mut self.classes[block.class()];
+        let upper = rows.get(block.row())[BLOCK / 2..].to_vec();
+        let row = self.classes[block.class()].take();
+        self.classes[block.class()].rows.get_mut(row as usize)[..upper.len()]
+            .copy_from_slice(&upper);
+        let upper = Block::new(block.slot(upper[0]), row, block.class(), upper.len());
+        let lower = Block::new(block.first, block.row() as u32, block.class(), BLOCK / 2);
+        list.set_block(at, lower);
+        list.blocks.change(|blocks| blocks.insert(at + 1, upper));
+        upper
+    }
+
+    /// Moves the first so many postings of a block to a row of another class; gives the row.
+    fn move_to(&mut self, class: usize, block: Block, len: usize) -> u32 {
+        let row = self.classes[class].take();
+        let old = block.class();
+        let [from, to] = match self.classes.get_disjoint_mut([old, class]) {
+            Ok(both) => both,
+            Err(_) => unreachable!("a block moves to another class"),
+        };
+        let moved = &from.rows.get(block.row())[..len];
+        to.rows.get_mut(row as usize)[..len].copy_from_slice(moved);
+        from.give_back(block.row());
+        row
     }
 }
 
@@ -257,34 +432,41 @@ mod tests {
             start in prop_oneof![Just(0u32), 0xfd00u32..0x1_0000],
             base in prop_oneof![Just(1u32), 0xff00u32..0x1_0000],
         ) {
-            let mut postings = Postings::default();
+            let (mut postings, mut list) = (Postings::new(), List::default());
             let mut plain = BTreeMap::new();
-            let spot = |postings: &Postings, slot| postings.look(slot, postings.block_of(slot));
+            let spot = |postings: &Postings, list: &List, slot| postings.look(list, slot, list.block_of(slot));
             for slot in (0..ascending).chain(steps) {
                 let slot = start + slot;
-                let at = spot(&postings, slot);
+                let at = spot(&postings, &list, slot);
                 match plain.remove(&slot) {
-                    Some(_) if slot % 2 == 0 => postings.remove(at),
+                    Some(_) if slot % 2 == 0 => postings.remove(&mut list, at),
                     Some(frequency) => {
-                        prop_assert_eq!(postings.change(slot, at, -(frequency as i32)), 0);
+                        prop_assert_eq!(postings.change(&mut list, slot, at, -(frequency as i32)), 0);
                     }
                     None => {
                         let (few, all) = (base / 2 + 1, base + slot - start);
-                        prop_assert_eq!(postings.change(slot, at, few as i32), few);
-                        let at = spot(&postings, slot);
-                        prop_assert_eq!(postings.change(slot, at, all as i32 - few as i32), all);
+                        prop_assert_eq!(postings.change(&mut list, slot, at, few as i32), few);
+                        let at = spot(&postings, &list, slot);
+                        prop_assert_eq!(postings.change(&mut list, slot, at, all as i32 - few as i32), all);
                         plain.insert(slot, all);
                     }
                 }
             }
-            let listed: Vec<(u32, u32)> = postings.iter().map(|p| (p.slot, p.frequency)).collect();
+            let listed: Vec<(u32, u32)> = postings.iter(&list).map(|p| (p.slot, p.frequency)).collect();
             prop_assert_eq!(listed, plain.clone().into_iter().collect::<Vec<_>>());
-            prop_assert_eq!(postings.len(), plain.len());
-            let blocks = || postings.blocks.iter();
-            prop_assert!(blocks().all(|block| (1..=BLOCK).contains(&block.postings.len())));
-            prop_assert!(blocks().all(|block| block.first == block.slot(&block.postings[0])));
+            prop_assert_eq!(list.len(), plain.len());
+            let blocks = list.blocks.as_slice();
+            for &block in blocks {
+                prop_assert!((1..=WIDTHS[block.class()]).contains(&block.len()));
+                prop_assert_eq!(block.first, block.slot(postings.postings(block)[0]));
+            }
+            // No block is in two places, none is lost.
+            let used = |class: usize| blocks.iter().filter(|block| block.class() == class).count();
+            for (at, class) in postings.classes.iter().enumerate() {
+                prop_assert_eq!(class.rows.len() - class.free.len(), used(at));
+            }
             for slot in start..start + 900 {
-                prop_assert_eq!(postings.frequency(slot), plain.get(&slot).copied());
+                prop_assert_eq!(postings.frequency(&list, slot), plain.get(&slot).copied());
             }
         }
     }

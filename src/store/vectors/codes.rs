@@ -5,8 +5,8 @@ use smolrag_kernels::{
     native, rotate, rows,
 };
 
-use super::rows::Rows;
 use crate::record::UnitVector;
+use crate::store::rows::Rows;
 
 /// Numbers in the form in which they are rotated: eights of components.
 pub(super) type Eights = Vec<[i16; 8]>;

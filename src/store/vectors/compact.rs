@@ -2,10 +2,13 @@ use std::hint::black_box;
 
 use smolrag_kernels::{native, rotate, rows};
 
-use super::{candidates, codes::Codes, rows::Rows};
+use super::{candidates, codes::Codes};
 use crate::{
     record::{Error, Result, UnitVector},
-    store::top::{Match, TopK},
+    store::{
+        rows::Rows,
+        top::{Match, TopK},
+    },
 };
 
 /// Nearest neighbours by cosine over rows that the caller numbers as it adds them, in little memory:

@@ -3,11 +3,13 @@ use smolrag_kernels::native;
 use super::{
     candidates,
     codes::{Codes, shorten},
-    rows::Rows,
 };
 use crate::{
     record::UnitVector,
-    store::top::{Admit, Match, TopK},
+    store::{
+        rows::Rows,
+        top::{Admit, Match, TopK},
+    },
 };
 
 /// Nearest neighbours by cosine, over the caller's numbers ("slots").

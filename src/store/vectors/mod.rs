@@ -7,7 +7,6 @@
 mod codes;
 mod compact;
 mod exact;
-mod rows;
 
 pub use compact::CompactIndex;
 pub use exact::VectorIndex;

@@ -21,6 +21,10 @@ impl<T: Copy + Default> Rows<T> {
         Rows { width, per_block, blocks: vec![], len: 0 }
     }
 
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
     pub(super) fn len(&self) -> usize {
         self.len
     }
