@@ -298,7 +298,8 @@ impl<M: Mention> Sum<M> {
     }
 }
 
-fn says(text: &str) -> bool {
+/// Whether there is more in a text than white space.
+pub(super) fn says(text: &str) -> bool {
     text.as_bytes().first().is_some_and(u8::is_ascii_graphic)
         || !text.chars().all(char::is_whitespace)
 }

@@ -7,7 +7,7 @@ use crate::{
         Contribution, EntityMention, Error, Excerpt, Metadata, MetadataValue, Position,
         RelationshipMention, Result, UnitVector, excerpt_id,
     },
-    store::{MergeRules, ids::Ids},
+    store::{MergeRules, ids::Ids, mentions::says},
 };
 
 /// One change of the knowledge base, ready to be applied: what could be wrong with it was found when
@@ -223,9 +223,7 @@ impl Checking {
     }
 
     fn name(&self, name: &str) -> Result<()> {
-        let visible = name.as_bytes().first().is_some_and(u8::is_ascii_graphic)
-            || name.contains(|c: char| !c.is_whitespace());
-        self.ensure(visible, "it mentions an entity without a name")
+        self.ensure(says(name), "it mentions an entity without a name")
     }
 
     fn vector(&self, vector: &UnitVector) -> Result<()> {

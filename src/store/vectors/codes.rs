@@ -5,8 +5,7 @@ use smolrag_kernels::{
     native, rotate, rows,
 };
 
-use crate::record::UnitVector;
-use crate::store::rows::Rows;
+use crate::{record::UnitVector, store::rows::Rows};
 
 /// Numbers in the form in which they are rotated: eights of components.
 pub(super) type Eights = Vec<[i16; 8]>;
