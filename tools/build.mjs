@@ -6,6 +6,7 @@ import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, gzipSync } from "node:zlib";
+import { named } from "./function-names.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const pkg = join(root, "pkg");
@@ -23,13 +24,16 @@ function compileCore() {
   bindingsAsFunction(join(pkg, "wasm/smolrag"));
   const wasm = join(pkg, "wasm/smolrag_bg.wasm");
   // The features are those that rustc emits; wasm-opt must be told of each.
+  const features = ["simd", "bulk-memory", "nontrapping-float-to-int", "sign-ext", "mutable-globals", "reference-types", "multivalue"];
+  const optimise = (...options) => run("wasm-opt", ...options, ...features.map((feature) => `--enable-${feature}`), wasm, "-o", wasm);
   // For speed, as what it makes of code that was compiled for size is not larger once compressed, and faster by a thirtieth.
-  run("wasm-opt", "-O3", "--converge", "--low-memory-unused",
+  optimise("-O3", "--converge", "--low-memory-unused", "--debuginfo",
     // A function that is not inlined into its only caller is found again by gzip, as is one that
     // stands beside its like: together a tenth of the compressed size.
-    "--one-caller-inline-max-function-size", "0", "--reorder-functions-by-name", "--enable-simd", "--enable-bulk-memory", "--enable-nontrapping-float-to-int",
-    "--enable-sign-ext", "--enable-mutable-globals", "--enable-reference-types", "--enable-multivalue",
-    wasm, "-o", wasm);
+    "--one-caller-inline-max-function-size", "0");
+  writeFileSync(wasm, named(readFileSync(wasm)));
+  // The level is that of what is done while a module is written.
+  optimise("--reorder-functions-by-name", "--optimize-level=3");
   return wasm;
 }
 
