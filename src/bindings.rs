@@ -350,6 +350,14 @@ fn tell(emit: &Function, notice: &Notice) {
     }
 }
 
+#[wasm_bindgen]
+extern "C" {
+    /// An `onProgress` that may say of itself that nobody hears it now.
+    type Listener;
+    #[wasm_bindgen(method, getter, structural)]
+    fn heard(this: &Listener) -> Option<bool>;
+}
+
 fn progress<T: Serialize + 'static>(options: &JsValue) -> Result<Rc<dyn Fn(T)>> {
     let callback = arguments::property(options, "onProgress");
     if callback.is_undefined() {
@@ -358,6 +366,9 @@ fn progress<T: Serialize + 'static>(options: &JsValue) -> Result<Rc<dyn Fn(T)>> 
     let callback: Function =
         callback.dyn_into().map_err(|_| Error::invalid("onProgress must be a function"))?;
     Ok(Rc::new(move |progress| {
+        if callback.unchecked_ref::<Listener>().heard() == Some(false) {
+            return;
+        }
         if let Ok(value) = to_js(&progress) {
             // The package wraps the user's callback; it throws nothing.
             let _ = callback.call1(&JsValue::UNDEFINED, &value);

@@ -33,8 +33,8 @@ fn written(extraction: Option<Extraction>) -> String {
     }
     for one in &extraction.relationships {
         let weight = one.weight.to_string();
-        let fields = [&one.source, &one.target, &one.description, &one.keywords, &weight];
-        lines.push(line("relationship", &fields.map(String::as_str)));
+        let fields = [&one.source, &one.target, &one.description, &one.keywords, &weight.into()];
+        lines.push(line("relationship", &fields.map(|field| &**field)));
     }
     if !extraction.keywords.is_empty() {
         lines.push(line("keywords", &[&extraction.keywords.join("; ")]));

@@ -95,7 +95,7 @@ fn entities_are_mostly_those_of_a_language_model() {
     for document in &documents {
         for excerpt in read(&reader, document).excerpts {
             for entity in excerpt.entities {
-                found.entry(folded(&entity.name)).or_default().insert(entity.category);
+                found.entry(folded(&entity.name)).or_default().insert(entity.category.to_string());
             }
             for one in excerpt.relationships {
                 pairs.insert(ordered(folded(&one.source), folded(&one.target)));

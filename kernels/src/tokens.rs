@@ -52,36 +52,33 @@ enum Lead {
 /// ASCII is, `foreign` says.
 #[inline(never)]
 pub fn estimate(text: &str, foreign: fn(char) -> Kind) -> usize {
-    let next = |at: usize| match text.as_bytes().get(at) {
-        Some(&byte) if byte.is_ascii() => Some((ASCII[usize::from(byte)], 1)),
-        Some(_) => text[at..].chars().next().map(|c| (foreign(c), c.len_utf8())),
-        None => None,
-    };
-    let (mut pieces, mut at) = (Pieces::default(), 0);
-    while let Some((kind, width)) = next(at) {
-        at += width;
-        if pieces.takes_breaks && kind == Kind::Break {
-            continue;
-        }
-        let capitals = usize::from(kind == Kind::Upper);
-        let foreign = usize::from(width > 1);
-        let mut piece = Piece { kind, length: 1, capitals, foreign };
-        let (mut last, mut after) = (kind, None);
-        while let Some((kind, width)) = next(at) {
+    let mut pieces = Pieces::default();
+    let mut at = 0;
+    let mut next = kind_at(text, at, foreign);
+    while let Some(kind) = next {
+        let mut piece = Piece { kind, length: 0, capitals: 0, foreign: 0 };
+        at = piece.run(text, at, kind, foreign);
+        if kind == Kind::Upper {
             // A word is capitals and the small letters behind them; all else is alike.
-            if kind != last && !(last == Kind::Upper && kind == Kind::Lower) {
-                after = Some(kind);
-                break;
-            }
-            last = kind;
-            at += width;
-            piece.length += 1;
-            piece.capitals += usize::from(kind == Kind::Upper);
-            piece.foreign += usize::from(width > 1);
+            piece.capitals = piece.length;
+            at = piece.run(text, at, Kind::Lower, foreign);
         }
-        pieces.take(piece, after);
+        next = kind_at(text, at, foreign);
+        if !(pieces.takes_breaks && kind == Kind::Break) {
+            pieces.take(piece, next);
+        }
     }
     pieces.hundredths.div_ceil(100)
+}
+
+/// The kind of the character there, if there is one.
+#[inline(always)]
+fn kind_at(text: &str, at: usize, foreign: fn(char) -> Kind) -> Option<Kind> {
+    let byte = *text.as_bytes().get(at)?;
+    match ASCII.get(usize::from(byte)) {
+        Some(&kind) => Some(kind),
+        None => text[at..].chars().next().map(foreign),
+    }
 }
 
 /// Characters that the tokenizer does not cut apart.
@@ -91,6 +88,54 @@ struct Piece {
     length: usize,
     capitals: usize,
     foreign: usize,
+}
+
+impl Piece {
+    /// Takes all characters of a kind that stand there; where they end.
+    #[inline(always)]
+    fn run(&mut self, text: &str, from: usize, kind: Kind, foreign: fn(char) -> Kind) -> usize {
+        let bytes = text.as_bytes();
+        let mut at = from;
+        loop {
+            let begin = at;
+            while kind == Kind::Lower
+                && let Some(eight) = bytes[at..].first_chunk()
+            {
+                let small = small_letters(u64::from_le_bytes(*eight));
+                at += small;
+                if small < 8 {
+                    break;
+                }
+            }
+            while at < bytes.len() && ASCII.get(usize::from(bytes[at])) == Some(&kind) {
+                at += 1;
+            }
+            self.length += at - begin;
+            match bytes.get(at) {
+                Some(byte) if !byte.is_ascii() => {}
+                _ => return at,
+            }
+            let Some(c) = text[at..].chars().next().filter(|&c| foreign(c) == kind) else {
+                return at;
+            };
+            self.length += 1;
+            self.foreign += 1;
+            at += c.len_utf8();
+        }
+    }
+}
+
+/// With how many small letters eight bytes begin, all looked at together: how long a word is, no processor
+/// can guess.
+#[inline(always)]
+fn small_letters(eight: u64) -> usize {
+    const EACH: u64 = u64::MAX / 255;
+    // Each byte's first bit says whether the byte is past the first letter, or the last; there is no carry.
+    let low = eight & (0x7f * EACH);
+    let from_a = low + (0x80 - u64::from(b'a')) * EACH;
+    let past_z = low + (0x7f - u64::from(b'z')) * EACH;
+    let others = (!from_a | past_z | eight) & (0x80 * EACH);
+    others.trailing_zeros() as usize / 8
 }
 
 /// What the pieces so far are worth.
@@ -157,5 +202,26 @@ fn marks(length: usize) -> usize {
         1 | 2 => 101,
         3 => 125,
         more => 44 + 28 * more,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_letters_are_counted_up_to_the_first_other_byte() {
+        for other in 0..=255u8 {
+            for at in 0..8 {
+                let mut bytes = *b"azbycxdw";
+                bytes[at] = other;
+                let plain = bytes.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+                assert_eq!(small_letters(u64::from_le_bytes(bytes)), plain, "{bytes:?}");
+                // What stands behind makes no difference.
+                bytes[at..].fill(other);
+                let plain = bytes.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+                assert_eq!(small_letters(u64::from_le_bytes(bytes)), plain, "{bytes:?}");
+            }
+        }
     }
 }

@@ -16,9 +16,9 @@ use serde::Serialize;
 
 use crate::record::Result;
 
-/// What an answer depends on, as the md5 of it.
+/// What an answer depends on, as the md5 of it: a number, which is compared at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key([u8; 16]);
+pub struct Key(u128);
 
 impl Key {
     /// The key of these parts in this order, for example model, kind of call, prompt. Moving text
@@ -29,17 +29,17 @@ impl Key {
             digest.update((part.len() as u64).to_le_bytes());
             digest.update(part.as_bytes());
         }
-        Key(digest.finalize().into())
+        Key::from_bytes(digest.finalize().into())
     }
 
     /// The md5 itself.
-    pub fn bytes(&self) -> &[u8; 16] {
-        &self.0
+    pub fn bytes(self) -> [u8; 16] {
+        self.0.to_le_bytes()
     }
 
     /// The key that [`bytes`](Key::bytes) gave.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        Key(bytes)
+        Key(u128::from_le_bytes(bytes))
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{
     cache::{Cache, Key},
-    ingest::{DocumentInput, assemble, document_text, embedded_texts},
+    ingest::{DocumentInput, assemble, embedded_texts},
     instance::{Call, Embedder, Engine},
     models::{completion_key, embedding_key},
     signal::Signal,
@@ -86,8 +86,7 @@ impl Engine {
         document: &DocumentInput,
         costs: &mut Costs,
     ) -> Result<()> {
-        let spans = self.spans(document).await?;
-        let text = document_text(document, &spans, &self.0.pacer).await;
+        let (spans, text) = self.split(document).await?;
         let mut reading = self.0.extractive.read(text.clone(), Rc::new(|_, _| ())).await?;
         if let Some(llm) = &self.0.ports.llm {
             reading = self.rehearse(llm, text, reading, costs).await;

@@ -20,7 +20,7 @@ use crate::{
         RelationshipMention, Result, UnitVector, Weight, codec::encode_metadata, excerpt_id,
         heading_path, revision,
     },
-    text::{ExcerptOptions, Span, Splitting, Titling, locate},
+    text::{ExcerptOptions, Span, Splitting, locate},
 };
 
 /// A document as the user gives it.
@@ -169,8 +169,28 @@ impl Engine {
         revision(parts).into()
     }
 
-    /// Where the excerpts of a document are.
-    pub(super) async fn spans(&self, document: &DocumentInput) -> Result<Vec<Span>> {
+    /// A document as a reader is given it, and where its excerpts are.
+    pub(super) async fn split(
+        &self,
+        document: &DocumentInput,
+    ) -> Result<(Vec<Span>, DocumentText)> {
+        let (spans, title) = self.spans(document).await?;
+        let excerpt = |span: &Span| ExcerptText {
+            text: document.text[span.bytes.clone()].into(),
+            headings: span.headings.clone(),
+            fence: span.fence.clone(),
+        };
+        let text = DocumentText {
+            source: document.source.clone(),
+            title: title.unwrap_or_default().into(),
+            text: document.text.clone(),
+            excerpts: spans.iter().map(excerpt).collect(),
+        };
+        Ok((spans, text))
+    }
+
+    /// Where the excerpts of a document are, and its title.
+    async fn spans(&self, document: &DocumentInput) -> Result<(Vec<Span>, Option<String>)> {
         match &self.0.ports.splitter {
             Some(splitter) => {
                 let milliseconds = self.0.options.model_timeout;
@@ -190,27 +210,6 @@ impl Engine {
                 Ok(splitting.finish())
             }
         }
-    }
-}
-
-/// A document as a reader is given it.
-pub(super) async fn document_text(
-    document: &DocumentInput,
-    spans: &[Span],
-    pacer: &Pacer,
-) -> DocumentText {
-    let mut titling = Titling::new(&document.text);
-    pacer.all(&mut || titling.step()).await;
-    let excerpt = |span: &Span| ExcerptText {
-        text: document.text[span.bytes.clone()].into(),
-        headings: span.headings.clone(),
-        fence: span.fence.clone(),
-    };
-    DocumentText {
-        source: document.source.clone(),
-        title: titling.finish().unwrap_or_default().into(),
-        text: document.text.clone(),
-        excerpts: spans.iter().map(excerpt).collect(),
     }
 }
 
@@ -354,11 +353,11 @@ impl Ingest<'_> {
         paid: &Paid,
     ) -> Result<(Contribution, Vec<Error>)> {
         let Engine(inner) = self.engine;
-        let spans = self.engine.spans(document).await?;
+        let (spans, text) = self.engine.split(document).await?;
         self.report(document, Stage::Excerpts, spans.len(), spans.len());
         inner.pacer.pause().await;
 
-        let mut reading = self.read(document, &spans, paid).await?;
+        let mut reading = self.read(text, paid).await?;
         let degraded = reading.excerpts.iter_mut().flat_map(|read| read.degraded.split_off(0));
         let degraded = degraded.collect();
         let mut contribution = assemble(document, revision, &spans, reading, &inner.pacer).await;
@@ -372,13 +371,12 @@ impl Ingest<'_> {
         Ok((contribution, degraded))
     }
 
-    async fn read(&self, document: &DocumentInput, spans: &[Span], paid: &Paid) -> Result<Reading> {
+    async fn read(&self, document: DocumentText, paid: &Paid) -> Result<Reading> {
         let (progress, source) = (self.progress.clone(), document.source.clone());
         let told = move |done, total| {
             progress(IngestProgress { source: source.clone(), stage: Stage::Reading, done, total });
         };
-        let text = document_text(document, spans, &self.engine.0.pacer).await;
-        self.engine.reader_noting(self.call, paid).read(text, Rc::new(told)).await
+        self.engine.reader_noting(self.call, paid).read(document, Rc::new(told)).await
     }
 
     fn report(&self, document: &DocumentInput, stage: Stage, done: usize, total: usize) {
@@ -435,19 +433,19 @@ fn add_excerpt(
     contribution.entities.extend(read.entities.into_iter().enumerate().map(|(ordinal, entity)| {
         EntityMention {
             at: at(ordinal),
-            name: entity.name.into(),
-            category: entity.category.into(),
-            description: entity.description.into(),
+            name: entity.name,
+            category: entity.category,
+            description: entity.description,
             vector: none.clone(),
         }
     }));
     contribution.relationships.extend(read.relationships.into_iter().enumerate().map(
         |(ordinal, read)| RelationshipMention {
             at: at(ordinal),
-            source: read.source.into(),
-            target: read.target.into(),
-            description: read.description.into(),
-            keywords: read.keywords.into(),
+            source: read.source,
+            target: read.target,
+            description: read.description,
+            keywords: read.keywords,
             weight: Weight::from_f64(read.weight),
             vector: none.clone(),
         },

@@ -7,6 +7,7 @@ use futures::{
     stream::{self, LocalBoxStream, StreamExt},
 };
 use hashbrown::HashMap;
+use smolrag_kernels::rows;
 
 use super::{
     cache::{Cache, Key, Weigh},
@@ -287,7 +288,8 @@ impl LimitedEmbeddingModel {
                      {dimensions}, for text {i} of {texts}; check its `dimensions`"
                 )));
             }
-            if let Some(at) = vector.iter().position(|value| !value.is_finite()) {
+            if !rows::largest(vector).is_finite() {
+                let at = vector.iter().position(|value| !value.is_finite()).unwrap_or_default();
                 return Err(Error::provider(format!(
                     "the embedding model {id} gave no finite number in dimension {at} for text \
                      {i} of {texts}; check the model"

@@ -1,9 +1,10 @@
 //! Models that are JavaScript objects.
 
-use std::{iter::repeat_n, rc::Rc};
+use std::rc::Rc;
 
 use futures::{StreamExt, TryStreamExt, future::LocalBoxFuture, stream::LocalBoxStream};
 use js_sys::{Array, AsyncIterator, Float32Array, Function, JSON, Object, Reflect};
+use smolrag_kernels::rows;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::stream::JsStream;
 
@@ -277,7 +278,7 @@ fn numbers(vector: &JsValue) -> Rc<[f32]> {
     };
     let floats = floats.filter(|floats| f64::from(floats.length()) <= MOST_DIMENSIONS);
     let Some(floats) = floats else { return [].into() };
-    let mut numbers: Rc<[f32]> = repeat_n(0.0, floats.length() as usize).collect();
+    let mut numbers = rows::zeros(floats.length() as usize);
     // Where they will stay: copied once.
     floats.copy_to(Rc::get_mut(&mut numbers).expect("nobody else has it yet"));
     numbers

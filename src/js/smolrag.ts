@@ -21,6 +21,10 @@ class Listeners {
     return () => void listeners.delete(listener);
   }
 
+  has(type: keyof Events): boolean {
+    return (this.#byType.get(type)?.size ?? 0) > 0;
+  }
+
   readonly emit = <K extends keyof Events>(type: K, event: Events[K]): void => {
     for (const listener of this.#byType.get(type) ?? []) guarded(listener as (event: Events[K]) => void)(event);
   };
@@ -257,13 +261,13 @@ export class SmolRag {
     const { onProgress } = options;
     checkProgress(onProgress);
     const told = onProgress && guarded(onProgress);
-    return {
-      ...options,
-      onProgress: (progress: Progress) => {
-        this.#listeners.emit("progress", progress);
-        told?.(progress);
-      },
+    const tell = (progress: Progress): void => {
+      this.#listeners.emit("progress", progress);
+      told?.(progress);
     };
+    const listeners = this.#listeners;
+    // Steps that nobody hears of are not made into objects.
+    return { ...options, onProgress: Object.defineProperty(tell, "heard", { get: () => told !== undefined || listeners.has("progress") }) };
   }
 
   async #call<T>(method: Method, parameters: unknown[], options?: IngestOptions): Promise<T> {

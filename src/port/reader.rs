@@ -59,24 +59,24 @@ pub struct ExcerptReading {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadEntity {
     /// As written; never empty.
-    pub name: String,
+    pub name: Rc<str>,
     /// What kind of thing it is; may be empty.
-    pub category: String,
+    pub category: Rc<str>,
     /// What the passage says of it; may be empty.
-    pub description: String,
+    pub description: Rc<str>,
 }
 
 /// How a passage relates two things. The two ends differ and neither is empty.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReadRelationship {
     /// The name of one end.
-    pub source: String,
+    pub source: Rc<str>,
     /// The name of the other end.
-    pub target: String,
+    pub target: Rc<str>,
     /// How they relate; may be empty.
-    pub description: String,
+    pub description: Rc<str>,
     /// Themes of the relationship, comma separated; may be empty.
-    pub keywords: String,
+    pub keywords: Rc<str>,
     /// How strongly; finite and not negative, by custom 1 to 10.
     pub weight: f64,
 }

@@ -1,6 +1,6 @@
 //! Asks for the entities and relationships of a passage, and reads the answer.
 
-use std::rc::Rc;
+use std::{borrow::Cow, rc::Rc};
 
 use super::{
     Options,
@@ -151,8 +151,8 @@ pub fn parse_extraction(answer: &str) -> Option<Extraction> {
 impl Extraction {
     /// Adds what a later answer found; what is known already stays as it is.
     pub(super) fn absorb(&mut self, later: Extraction) {
-        for entity in later.entities {
-            self.push_entity(entity);
+        for ReadEntity { name, category, description } in &later.entities {
+            self.push_entity(name, category, description);
         }
         for relationship in later.relationships {
             let known = self.relationships.iter().any(|have| same_ends(have, &relationship));
@@ -160,23 +160,24 @@ impl Extraction {
                 self.relationships.push(relationship);
             }
         }
-        self.push_keywords(later.keywords);
+        self.push_keywords(&later.keywords);
     }
 
-    fn take_fields(&mut self, kind: Kind, fields: Vec<String>) {
+    fn take_fields(&mut self, kind: Kind, fields: Vec<Cow<'_, str>>) {
         match kind {
             Kind::Keywords => {
-                let separators = [',', ';', '、', '，'];
-                let split =
-                    |field: String| field.split(separators).map(str::to_owned).collect::<Vec<_>>();
-                self.push_keywords(fields.into_iter().flat_map(split).collect());
+                for field in fields {
+                    field
+                        .split([',', ';', '、', '，'])
+                        .for_each(|keyword| self.push_keyword(keyword));
+                }
             }
             Kind::Entity => {
                 let mut fields = fields.into_iter();
                 let mut next = || fields.next().unwrap_or_default();
                 let (name, category) = (next(), next());
                 let description = joined(fields.filter(|field| !field.is_empty()));
-                self.push_entity(ReadEntity { name, category, description });
+                self.push_entity(&name, &category, &description);
             }
             Kind::Relationship => self.take_relationship(fields),
         }
@@ -184,7 +185,7 @@ impl Extraction {
 
     /// Source, target, description, keywords, weight, as far as they are there. The weight is the
     /// last field that is one; a delimiter inside the description makes more fields of it.
-    fn take_relationship(&mut self, mut fields: Vec<String>) {
+    fn take_relationship(&mut self, mut fields: Vec<Cow<'_, str>>) {
         let mut weight = 1.0;
         if fields.len() > 3
             && let Some(found) = fields.last().and_then(|last| parse_weight(last))
@@ -192,17 +193,12 @@ impl Extraction {
             weight = found;
             fields.pop();
         }
-        let keywords =
-            if fields.len() > 3 { fields.pop().unwrap_or_default() } else { String::new() };
+        let keywords = if fields.len() > 3 { fields.pop() } else { None }.unwrap_or_default();
         let mut fields = fields.into_iter();
         let mut next = || fields.next().unwrap_or_default();
         let (source, target) = (next(), next());
-        let mut description = joined(fields);
-        let trimmed = description.trim();
-        if trimmed.len() < description.len() {
-            description = trimmed.to_owned();
-        }
-        self.push_relationship(ReadRelationship { source, target, description, keywords, weight });
+        let description = joined(fields);
+        self.push_relationship([&source, &target, description.trim(), &keywords], weight);
     }
 
     /// Takes what it recognises in the JSON of the answer; whether it recognised anything.
@@ -233,7 +229,8 @@ impl Extraction {
 
     fn take_array(&mut self, word: &str, fields: &[Value]) -> bool {
         let Some(kind) = tuples::kind(word) else { return false };
-        self.take_fields(kind, fields.iter().map(|field| clean(&field.to_text())).collect());
+        let cleaned = |field: &Value| clean(&field.to_text()).into_owned().into();
+        self.take_fields(kind, fields.iter().map(cleaned).collect());
         true
     }
 
@@ -255,7 +252,7 @@ impl Extraction {
             any = true;
         }
         if let Some(keywords) = value.get(&KEYWORDS) {
-            self.push_keywords(keywords.to_texts());
+            self.push_keywords(&keywords.to_texts());
             any = true;
         }
         // { "result": { … } }
@@ -269,9 +266,7 @@ impl Extraction {
             Value::List(items) => {
                 for item in items {
                     match item {
-                        Value::Text(name) => {
-                            self.push_entity(ReadEntity { name: clean(name), ..Default::default() })
-                        }
+                        Value::Text(name) => self.push_entity(&clean(name), "", ""),
                         item => _ = self.take_single(item) || self.take_value(item),
                     }
                 }
@@ -279,12 +274,11 @@ impl Extraction {
             // { "name": { … } } or { "name": "description" }
             Value::Object(members) => {
                 for (name, inside) in members {
-                    let mut entity = read_entity(inside);
-                    entity.name = clean(name);
-                    if let Value::Text(description) = inside {
-                        entity.description = clean(description);
+                    let [_, category, mut description] = read_entity(inside);
+                    if let Value::Text(text) = inside {
+                        description = clean(text).into_owned();
                     }
-                    self.push_entity(entity);
+                    self.push_entity(&clean(name), &category, &description);
                 }
             }
             _ => {}
@@ -294,8 +288,7 @@ impl Extraction {
     /// Takes an object that is itself one entity or one relationship.
     fn take_single(&mut self, value: &Value) -> bool {
         const WEIGHT: [&str; 3] = ["weight", "strength", "score"];
-        let text =
-            |names: &[&str]| clean(&value.get(names).map(Value::to_text).unwrap_or_default());
+        let text = |names: &[&str]| text_of(value, names);
         let source = text(&[
             "source",
             "source_entity",
@@ -318,59 +311,73 @@ impl Extraction {
             "object",
         ]);
         if !source.is_empty() && !target.is_empty() {
-            self.push_relationship(ReadRelationship {
-                source,
-                target,
-                description: text(&[
-                    "description",
-                    "relationship_description",
-                    "relationship",
-                    "relation",
-                    "label",
-                ]),
-                keywords: text(&["keywords", "relationship_keywords", "themes"]),
-                weight: parse_weight(&text(&WEIGHT)).unwrap_or(1.0),
-            });
+            let description = text(&[
+                "description",
+                "relationship_description",
+                "relationship",
+                "relation",
+                "label",
+            ]);
+            let keywords = text(&["keywords", "relationship_keywords", "themes"]);
+            let weight = parse_weight(&text(&WEIGHT)).unwrap_or(1.0);
+            self.push_relationship([&source, &target, &description, &keywords], weight);
             return true;
         }
-        let entity = read_entity(value);
-        let named = !entity.name.is_empty();
-        if named {
-            self.push_entity(entity);
+        let [name, category, description] = read_entity(value);
+        if !name.is_empty() {
+            self.push_entity(&name, &category, &description);
         }
-        named
+        !name.is_empty()
     }
 
-    fn push_entity(&mut self, entity: ReadEntity) {
-        if !is_name(&entity.name) {
+    fn push_entity(&mut self, name: &str, category: &str, description: &str) {
+        if !is_name(name) {
             return;
         }
-        let Some(known) = self.entities.iter_mut().find(|known| known.name == entity.name) else {
-            self.entities.push(entity);
+        let Some(known) = self.entities.iter_mut().find(|known| *known.name == *name) else {
+            // Mostly that of the one before.
+            let category =
+                shared(category, self.entities.last().map(|last| &last.category).into_iter());
+            let (name, description) = (name.into(), description.into());
+            self.entities.push(ReadEntity { name, category, description });
             return;
         };
         if known.category.is_empty() {
-            known.category = entity.category;
+            known.category = category.into();
         }
-        if !known.description.contains(&entity.description) {
+        if !known.description.contains(description) {
             let space = if known.description.is_empty() { "" } else { " " };
-            known.description = format!("{}{space}{}", known.description, entity.description);
+            known.description = format!("{}{space}{description}", known.description).into();
         }
     }
 
-    fn push_relationship(&mut self, relationship: ReadRelationship) {
-        let ReadRelationship { source, target, .. } = &relationship;
+    fn push_relationship(
+        &mut self,
+        [source, target, description, keywords]: [&str; 4],
+        weight: f64,
+    ) {
         if is_name(source) && is_name(target) && !equal_but_for_case(source, target) {
-            self.relationships.push(relationship);
+            let [source, target] =
+                [source, target].map(|name| shared(name, self.entities.iter().map(|it| &it.name)));
+            let (description, keywords) = (description.into(), keywords.into());
+            self.relationships.push(ReadRelationship {
+                source,
+                target,
+                description,
+                keywords,
+                weight,
+            });
         }
     }
 
-    fn push_keywords(&mut self, keywords: Vec<String>) {
-        for keyword in keywords {
-            let keyword = clean(&keyword);
-            if is_name(&keyword) && !self.keywords.contains(&keyword) {
-                self.keywords.push(keyword);
-            }
+    fn push_keywords(&mut self, keywords: &[String]) {
+        keywords.iter().for_each(|keyword| self.push_keyword(keyword));
+    }
+
+    fn push_keyword(&mut self, keyword: &str) {
+        let keyword = clean(keyword);
+        if is_name(&keyword) && !self.keywords.iter().any(|known| **known == *keyword) {
+            self.keywords.push(keyword.into_owned());
         }
     }
 }
@@ -379,23 +386,33 @@ fn same_ends(a: &ReadRelationship, b: &ReadRelationship) -> bool {
     (a.source == b.source && a.target == b.target) || (a.source == b.target && a.target == b.source)
 }
 
-fn read_entity(value: &Value) -> ReadEntity {
-    let text = |names: &[&str]| clean(&value.get(names).map(Value::to_text).unwrap_or_default());
-    ReadEntity {
-        name: text(&["name", "entity_name", "entity", "title", "id"]),
-        category: text(&["category", "type", "entity_type", "kind"]),
-        description: text(&["description", "entity_description", "summary"]),
-    }
+/// Name, category, description.
+fn read_entity(value: &Value) -> [String; 3] {
+    [
+        text_of(value, &["name", "entity_name", "entity", "title", "id"]),
+        text_of(value, &["category", "type", "entity_type", "kind"]),
+        text_of(value, &["description", "entity_description", "summary"]),
+    ]
 }
 
-fn joined(fields: impl Iterator<Item = String>) -> String {
-    fields.reduce(|all, field| all + " " + &field).unwrap_or_default()
+fn text_of(value: &Value, names: &[&str]) -> String {
+    clean(&value.get(names).map(Value::to_text).unwrap_or_default()).into_owned()
+}
+
+/// A text, held once with the first of those that is the same.
+fn shared<'a>(text: &str, mut others: impl Iterator<Item = &'a Rc<str>>) -> Rc<str> {
+    others.find(|other| ***other == *text).map_or_else(|| text.into(), Rc::clone)
+}
+
+fn joined<'t>(fields: impl Iterator<Item = Cow<'t, str>>) -> Cow<'t, str> {
+    fields.reduce(|all, field| all + " " + field).unwrap_or_default()
 }
 
 /// Neither empty, nor a placeholder of the prompt's form, nor a sentence.
 fn is_name(name: &str) -> bool {
     let placeholder = name.starts_with('<') && name.ends_with('>');
-    let nothing = ["n/a", "null", "..."].iter().any(|word| name.eq_ignore_ascii_case(word));
+    let nothing =
+        name.len() < 5 && ["n/a", "null", "..."].iter().any(|word| name.eq_ignore_ascii_case(word));
     name.contains(|c: char| c.is_alphanumeric())
         && (name.len() <= MAX_NAME || name.chars().count() <= MAX_NAME)
         && !placeholder
@@ -486,10 +503,10 @@ mod tests {
             r#"("entity"<|>A<|>y<|>One.)+|+("entity"<|>C<|>z<|>Three.)+|+("relationship"<|>B<|>A<|>again<|>k<|>9)"#,
         );
         first.absorb(later.unwrap());
-        let names: Vec<&str> = first.entities.iter().map(|entity| entity.name.as_str()).collect();
+        let names: Vec<&str> = first.entities.iter().map(|entity| &*entity.name).collect();
         assert_eq!(names, ["A", "C"]);
-        assert_eq!(first.entities[0].category, "x");
-        assert_eq!(first.entities[0].description, "One.");
+        assert_eq!(&*first.entities[0].category, "x");
+        assert_eq!(&*first.entities[0].description, "One.");
         assert_eq!(first.relationships.len(), 1);
         assert_eq!(first.relationships[0].weight, 3.0);
     }
@@ -501,7 +518,7 @@ mod tests {
             answer in r#"(\("entity"|"relationship"|content_keywords|<\|>|\+\|\+|<\|COMPLETE\|>|\{"entities": \[|\{"name": "|"|[()\[\]{}:,a-cé界\n]| |8/0|NaN){0,40}"#
         ) {
             if let Some(extraction) = parse_extraction(&answer) {
-                let mut names: Vec<&str> = extraction.entities.iter().map(|entity| entity.name.as_str()).collect();
+                let mut names: Vec<&str> = extraction.entities.iter().map(|entity| &*entity.name).collect();
                 names.sort_unstable();
                 let count = names.len();
                 names.dedup();

@@ -79,7 +79,7 @@ fn tidy(list: &mut Vec<String>) {
         let keyword = clean(keyword.trim().trim_matches(['[', ']', '*']));
         let known = seen.iter().any(|have| lower_case(have) == lower_case(&keyword));
         if !known && keyword.contains(char::is_alphanumeric) && keyword.chars().count() <= 160 {
-            seen.push(keyword);
+            seen.push(keyword.into_owned());
         }
     }
     seen.truncate(MAX_KEYWORDS);

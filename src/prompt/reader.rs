@@ -388,7 +388,7 @@ mod tests {
         let reading = block_on(reader.read(document(&["One.", "Two."]), progress)).unwrap();
         assert_eq!(reading.excerpts.len(), 2);
         assert_eq!(reading.excerpts[1].summary, "It is about tea.");
-        assert_eq!(reading.excerpts[1].entities[0].name, "Sencha");
+        assert_eq!(reading.excerpts[1].entities[0].name, "Sencha".into());
         assert_eq!(reading.keywords, ["tea"]);
         assert_eq!(*steps.borrow(), [(1, 4), (2, 4), (3, 4), (4, 4)]);
         // A summary, an extraction and one gleaning pass for each.
@@ -472,7 +472,7 @@ mod tests {
             Ok(if request.json.is_some() { json } else { "It is about tea." }.to_owned())
         });
         let reading = read(&reader, &["One."]).unwrap();
-        assert_eq!(reading.excerpts[0].entities[0].name, "Sencha");
+        assert_eq!(reading.excerpts[0].entities[0].name, "Sencha".into());
         assert_eq!(
             (&*reading.excerpts[0].summary, reading.keywords),
             ("It is about tea.", vec!["tea".to_owned()])

@@ -32,13 +32,13 @@ pub(super) fn parse(answer: &str, question: &str) -> String {
         Some((label, rest))
             if label.to_ascii_lowercase().trim_matches('*').ends_with("question") =>
         {
-            clean(rest.trim_start_matches('*'))
+            clean(rest.trim_start_matches('*')).into_owned().into()
         }
         _ => paragraph,
     };
     // An answer much longer than a question is not a question.
     let too_long = paragraph.chars().count() > 400 + 2 * question.chars().count();
-    if paragraph.is_empty() || too_long { question.to_owned() } else { paragraph }
+    if paragraph.is_empty() || too_long { question.to_owned() } else { paragraph.into_owned() }
 }
 
 #[cfg(test)]

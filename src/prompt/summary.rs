@@ -43,12 +43,12 @@ pub(super) fn parse(answer: &str) -> String {
     let text = clean(answer.trim().trim_start_matches("```").trim_end_matches("```"));
     let text = match text.split_once(':') {
         Some((label, rest)) if label.trim_matches('*').eq_ignore_ascii_case("summary") => {
-            clean(rest.trim_start_matches('*'))
+            clean(rest.trim_start_matches('*')).into_owned().into()
         }
         _ => text,
     };
-    if text.chars().count() <= MAX_SUMMARY {
-        return text;
+    if text.len() <= MAX_SUMMARY || text.chars().count() <= MAX_SUMMARY {
+        return text.into_owned();
     }
     let end = text.char_indices().nth(MAX_SUMMARY).map_or(text.len(), |(at, _)| at);
     let end = text[..end].rfind(char::is_whitespace).unwrap_or(end);

@@ -5,6 +5,8 @@
 //! Models bend it in every way, so a record is found by the word that opens it and the delimiter
 //! behind that word; parentheses, quotes and what separates records are taken where they are.
 
+use std::borrow::Cow;
+
 use smolrag_kernels::text::{Bytes, find, find_word, is_plain, these, visible_but};
 
 /// What a record is.
@@ -17,9 +19,9 @@ pub(super) enum Kind {
 
 /// One record with its fields, without the word that opens it.
 #[derive(Debug, PartialEq)]
-pub(super) struct Record {
+pub(super) struct Record<'t> {
     pub(super) kind: Kind,
-    pub(super) fields: Vec<String>,
+    pub(super) fields: Vec<Cow<'t, str>>,
 }
 
 /// Longer names first, so that none hides behind its own beginning.
@@ -40,11 +42,8 @@ pub(super) fn kind(word: &str) -> Option<Kind> {
 }
 
 /// The records of an answer, in its order.
-pub(super) fn records(text: &str) -> Vec<Record> {
-    let mut heads = heads(text);
-    let first = heads.first().map_or(text.len(), |head| head.start);
-    let end = find_mark(text, first, "COMPLETE").map(|mark| mark.start);
-    heads.retain(|head| head.start < end.unwrap_or(text.len()));
+pub(super) fn records(text: &str) -> Vec<Record<'_>> {
+    let (heads, end) = heads(text);
     let mut records = Vec::with_capacity(heads.len());
     for (index, head) in heads.iter().enumerate() {
         let next = heads.get(index + 1).map(|next| next.start);
@@ -81,19 +80,39 @@ enum Delimiter {
     Character(char),
 }
 
-fn heads(text: &str) -> Vec<Head> {
-    /// What the kinds begin with.
+/// The beginnings of records, and where behind the first the mark stands that ends them all.
+fn heads(text: &str) -> (Vec<Head>, Option<usize>) {
+    /// What the kinds begin with, and the mark's word.
     static BEGINNINGS: Bytes = these(b"ckreCKRE");
     let mut heads = Vec::new();
     let mut from = 0;
     while let Some(at) = find_word(text.as_bytes(), from, &BEGINNINGS) {
         from = at + 1;
-        if let Some(head) = head_at(text, at) {
-            from = head.fields;
-            heads.push(head);
+        let Some(beginning) = text.as_bytes()[at..].first_chunk::<3>() else { break };
+        match &beginning.map(|byte| byte | 32) {
+            b"con" | b"key" | b"rel" | b"ent" => {
+                if let Some(head) = head_at(text, at) {
+                    from = head.fields;
+                    heads.push(head);
+                }
+            }
+            b"com" if !heads.is_empty() => {
+                let end = end_mark(text, at);
+                if end.is_some() {
+                    return (heads, end);
+                }
+            }
+            _ => {}
         }
     }
-    heads
+    (heads, None)
+}
+
+/// Where the mark `<|COMPLETE|>` begins whose word stands there, in any case and with any spaces.
+fn end_mark(text: &str, at: usize) -> Option<usize> {
+    let word = text.get(at..at + "COMPLETE".len())?;
+    let opening = text[..at].trim_end_matches([' ', '|', '｜']).strip_suffix('<')?;
+    word.eq_ignore_ascii_case("COMPLETE").then_some(opening.len())
 }
 
 fn head_at(text: &str, at: usize) -> Option<Head> {
@@ -156,24 +175,6 @@ fn delimiter_width(text: &str) -> Option<usize> {
     None
 }
 
-/// Where `<|word|>` stands, in any case and with any spaces, from there on.
-fn find_mark(text: &str, from: usize, word: &str) -> Option<std::ops::Range<usize>> {
-    text[from..].match_indices('<').find_map(|(offset, _)| {
-        let start = from + offset;
-        let rest = &text[start + 1..];
-        if rest.starts_with("|>") {
-            return None;
-        }
-        let rest = rest.trim_start_matches([' ', '|', '｜']);
-        if !rest.get(..word.len())?.eq_ignore_ascii_case(word) {
-            return None;
-        }
-        let tail = rest[word.len()..].trim_start_matches([' ', '|', '｜']);
-        let end = text.len() - tail.len() + usize::from(tail.starts_with('>'));
-        Some(start..end)
-    })
-}
-
 /// The fields' part of what stands between two heads, and whether the record was closed.
 fn body(text: &str, opened: bool) -> (&str, bool) {
     if opened && let Some(end) = closing(text) {
@@ -208,7 +209,7 @@ fn closing(text: &str) -> Option<usize> {
     None
 }
 
-fn split(body: &str, delimiter: Delimiter) -> Vec<String> {
+fn split(body: &str, delimiter: Delimiter) -> Vec<Cow<'_, str>> {
     let (mut fields, mut from) = (Vec::with_capacity(5), 0);
     let mut push = |at: usize, width: usize| {
         fields.push(clean(&body[from..at]));
@@ -250,21 +251,21 @@ fn find_delimiters(body: &str, told: &mut impl FnMut(usize, usize)) {
 }
 
 /// A field without the quotes, emphasis and line breaks around and inside it.
-pub(super) fn clean(field: &str) -> String {
+pub(super) fn clean(field: &str) -> Cow<'_, str> {
     static UNQUOTED: Bytes = visible_but(b"\\\"'`*");
     static PLAIN: Bytes = visible_but(b"\\");
     if is_plain(field, &UNQUOTED) {
-        return field.to_owned();
+        return field.into();
     }
     let mut text = field.trim();
     while let Some(inner) = unwrap(text) {
         text = inner.trim();
     }
     if is_plain(text, &PLAIN) {
-        return text.to_owned();
+        return text.into();
     }
     let text = text.replace("\\\"", "\"");
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    text.split_whitespace().collect::<Vec<_>>().join(" ").into()
 }
 
 fn unwrap(text: &str) -> Option<&str> {
@@ -292,7 +293,7 @@ mod tests {
     fn a_record_is_its_kind_and_fields() {
         let text =
             r#"("entity"<|>"Request queue"<|>feature<|>Orders calls (FIFO).)+|+<|COMPLETE|>"#;
-        let fields = ["Request queue", "feature", "Orders calls (FIFO)."].map(String::from).into();
+        let fields = ["Request queue", "feature", "Orders calls (FIFO)."].map(Cow::from).into();
         assert_eq!(records(text), [Record { kind: Kind::Entity, fields }]);
     }
 

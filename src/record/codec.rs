@@ -8,6 +8,7 @@
 
 use std::{mem, rc::Rc};
 
+use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use smolrag_kernels::{checksum::Checksum, rows};
 
@@ -32,7 +33,7 @@ struct StoredSource {
 /// What was read from a document. Excerpts stand in the text as bytes, vectors apart: those of
 /// excerpts, entity mentions and relationship mentions, in this order, as 16-bit integers in little
 /// endian.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct StoredReading {
     dimensions: u32,
     excerpts: Vec<StoredExcerpt>,
@@ -49,7 +50,7 @@ enum StoredValue {
     List(Vec<StoredValue>),
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct StoredExcerpt {
     /// Offset in bytes of the text.
     byte_start: u32,
@@ -61,7 +62,7 @@ struct StoredExcerpt {
     summary: Rc<str>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct StoredEntity {
     at: (u32, u32),
     name: Rc<str>,
@@ -69,7 +70,7 @@ struct StoredEntity {
     description: Rc<str>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct StoredRelationship {
     at: (u32, u32),
     source: Rc<str>,
@@ -287,7 +288,7 @@ impl<'a> DocumentEncoder<'a> {
         extend(record, &count);
     }
 
-    /// Writes an item, if there is one.
+    /// Writes an item, if there is one: its fields one after the other, as those of a struct are.
     fn item(&mut self) -> bool {
         let (record, contribution, at) = (&mut self.record, self.contribution, self.at);
         match self.section {
@@ -300,40 +301,23 @@ impl<'a> DocumentEncoder<'a> {
             }
             Section::Excerpts => {
                 let Some(excerpt) = contribution.excerpts.get(at) else { return false };
-                let stored = StoredExcerpt {
-                    byte_start: self.offsets.of(excerpt),
-                    byte_length: excerpt.text.len() as u32,
-                    start: excerpt.start,
-                    length: excerpt.end - excerpt.start,
-                    headings: excerpt.headings.clone(),
-                    fence: excerpt.fence.clone(),
-                    summary: excerpt.summary.clone(),
-                };
-                extend(record, &stored);
+                let Excerpt { text, start, end, headings, fence, summary, .. } = excerpt;
+                let bytes = (self.offsets.of(excerpt), text.len() as u32);
+                extend(record, &(bytes, start, end - start, headings, fence, summary));
                 true
             }
             Section::Entities => {
                 let Some(mention) = contribution.entities.get(at) else { return false };
-                let stored = StoredEntity {
-                    at: (mention.at.excerpt, mention.at.ordinal),
-                    name: mention.name.clone(),
-                    category: mention.category.clone(),
-                    description: mention.description.clone(),
-                };
-                extend(record, &stored);
+                let EntityMention { at, name, category, description, .. } = mention;
+                extend(record, &(at.excerpt, at.ordinal, name, category, description));
                 true
             }
             Section::Relationships => {
                 let Some(mention) = contribution.relationships.get(at) else { return false };
-                let stored = StoredRelationship {
-                    at: (mention.at.excerpt, mention.at.ordinal),
-                    source: mention.source.clone(),
-                    target: mention.target.clone(),
-                    description: mention.description.clone(),
-                    keywords: mention.keywords.clone(),
-                    weight: mention.weight.0,
-                };
-                extend(record, &stored);
+                let RelationshipMention { at, source, target, .. } = mention;
+                let RelationshipMention { description, keywords, weight, .. } = mention;
+                let at = (at.excerpt, at.ordinal);
+                extend(record, &(at, source, target, description, keywords, weight.0));
                 true
             }
             Section::Vectors => {
@@ -349,7 +333,28 @@ impl<'a> DocumentEncoder<'a> {
 /// Writes plain data behind what is there.
 fn extend(bytes: &mut Vec<u8>, value: &impl Serialize) {
     // Writing plain data to memory has no way to fail.
-    *bytes = postcard::to_extend(value, mem::take(bytes)).expect("plain data serialises");
+    postcard::serialize_with_flavor(value, Behind(bytes)).expect("plain data serialises");
+}
+
+/// Takes what is written whole, where postcard's own takes it byte by byte.
+struct Behind<'a>(&'a mut Vec<u8>);
+
+impl Flavor for Behind<'_> {
+    type Output = ();
+
+    fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(data);
+        Ok(())
+    }
+
+    fn try_push(&mut self, data: u8) -> postcard::Result<()> {
+        self.0.push(data);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
 }
 
 /// Takes a part off a document's record.

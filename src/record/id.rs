@@ -7,8 +7,7 @@ fn md5_hex<T: AsRef<[u8]>>(parts: &[T]) -> String {
     for part in parts {
         digest.update(part);
     }
-    let nibbles = digest.finalize().into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    nibbles.filter_map(|nibble| char::from_digit(nibble.into(), 16)).collect()
+    format!("{:032x}", u128::from_be_bytes(digest.finalize().into()))
 }
 
 /// `excerpt_id_` + md5 of the excerpt's text.

@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::markdown::{Event, PlainText, Reading, Tag, body_start, front_matter};
+use super::markdown::{Event, PlainText, Reading, Tag, Title, body_start, front_matter};
 use super::utf16::utf16_length;
 
 /// The headings above a place, outermost first.
@@ -40,6 +40,8 @@ pub(super) struct Outline {
     pub blocks: Vec<Block>,
     /// Behind which position which headings hold, in order.
     pub headings: Vec<(usize, Headings)>,
+    /// See [`title`](super::title).
+    pub title: Option<String>,
 }
 
 impl Outline {
@@ -71,25 +73,30 @@ pub(super) fn outline(text: &str) -> Outline {
 pub(super) struct Outlining<'t> {
     markdown: Reading<'t>,
     reader: Reader<'t>,
+    title: Title,
 }
 
 impl<'t> Outlining<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         let mut reader = Reader::new(text);
         reader.read_front_matter();
-        Outlining { markdown: Reading::new(&text[reader.start..]), reader }
+        let markdown = Reading::new(&text[reader.start..]);
+        Outlining { markdown, reader, title: Title::new(text) }
     }
 
     /// Reads on; whether there was something to read.
     pub(super) fn step(&mut self) -> bool {
-        self.markdown.step(&mut |event, at| self.reader.read(event, at))
+        self.markdown.step(&mut |event, at| {
+            self.title.read(event);
+            self.reader.read(event, at);
+        })
     }
 
     /// The outline, once there is no step more.
     pub(super) fn finish(mut self) -> Outline {
         self.reader.close(self.reader.text.len());
         self.reader.place_bare_heading();
-        self.reader.outline
+        Outline { title: self.title.found, ..self.reader.outline }
     }
 }
 
@@ -127,7 +134,7 @@ impl<'t> Reader<'t> {
         let start = body_start(text);
         let open =
             Block { bytes: start..start, section: 0, headings: Rc::new([]), depth: 0, code: None };
-        let outline = Outline { blocks: Vec::new(), headings: Vec::new() };
+        let outline = Outline { blocks: Vec::new(), headings: Vec::new(), title: None };
         Reader {
             text,
             start,

@@ -85,7 +85,7 @@ impl ExcerptOptions {
 pub fn split(text: &str, options: &ExcerptOptions) -> Result<Vec<Span>> {
     let mut splitting = Splitting::new(text, options)?;
     while splitting.step() {}
-    Ok(splitting.finish())
+    Ok(splitting.finish().0)
 }
 
 /// [`split`], a step at a time: a large document takes long.
@@ -93,6 +93,7 @@ pub struct Splitting<'t> {
     splitter: Splitter<'t>,
     stage: Stage<'t>,
     pieces: Vec<Piece>,
+    title: Option<String>,
 }
 
 enum Stage<'t> {
@@ -110,6 +111,7 @@ impl<'t> Splitting<'t> {
             splitter,
             stage: Stage::Outline(Outlining::new(text).into()),
             pieces: Vec::new(),
+            title: None,
         })
     }
 
@@ -119,7 +121,8 @@ impl<'t> Splitting<'t> {
         match &mut self.stage {
             Stage::Outline(outlining) => {
                 if !outlining.step() {
-                    let outline = mem::replace(&mut **outlining, Outlining::new("")).finish();
+                    let mut outline = mem::replace(&mut **outlining, Outlining::new("")).finish();
+                    self.title = outline.title.take();
                     self.stage = splitter.after(outline);
                 }
             }
@@ -132,21 +135,21 @@ impl<'t> Splitting<'t> {
         true
     }
 
-    /// The excerpts, once there is no step more.
-    pub fn finish(self) -> Vec<Span> {
+    /// The excerpts, once there is no step more, and the [`title`](super::title) that was met on the way.
+    pub fn finish(self) -> (Vec<Span>, Option<String>) {
         match self.stage {
-            Stage::Done(spans) => spans,
-            _ => Vec::new(),
+            Stage::Done(spans) => (spans, self.title),
+            _ => (Vec::new(), None),
         }
     }
 }
 
 /// Finds the excerpts that the user made of a document, in their order: each behind the beginning
-/// of the one before. Blank ones are left out.
+/// of the one before. Blank ones are left out. Also gives its [`title`](super::title).
 ///
 /// # Errors
 /// [`Code::InvalidArgument`](crate::record::Code::InvalidArgument) if one does not stand in the text.
-pub fn locate(text: &str, pieces: &[String]) -> Result<Vec<Span>> {
+pub fn locate(text: &str, pieces: &[String]) -> Result<(Vec<Span>, Option<String>)> {
     let units = index(text)?;
     let outline = outline(text);
     let mut spans: Vec<Span> = Vec::new();
@@ -162,7 +165,7 @@ pub fn locate(text: &str, pieces: &[String]) -> Result<Vec<Span>> {
         let bytes = start..start + piece.len();
         spans.push(Span::new(bytes, outline.headings_at(start), None, &units));
     }
-    Ok(spans)
+    Ok((spans, outline.title))
 }
 
 /// Where the piece stands behind a position, else at it: equal pieces in a row are taken for
@@ -538,7 +541,7 @@ mod tests {
     fn own_excerpts_are_found_in_order() {
         let text = "# One\nsame\n# Two\nsame\n👍 end";
         let own = ["same", "", "same", "same\n👍"].map(str::to_owned);
-        let spans = locate(text, &own).unwrap();
+        let (spans, _) = locate(text, &own).unwrap();
         let found: Vec<(u32, u32, &str)> =
             spans.iter().map(|span| (span.start, span.end, &*span.headings[0])).collect();
         assert_eq!(found, [(6, 10, "One"), (17, 21, "Two"), (17, 24, "Two")]);

@@ -16,7 +16,7 @@ mod utf16;
 mod windows;
 
 pub use excerpts::{ExcerptOptions, Span, Splitting, Strategy, locate, split};
-pub use markdown::{Mark, MarkKind, Titling, marks, plain, title};
+pub use markdown::{Mark, MarkKind, marks, plain, title};
 pub use script::{fold_width, is_unspaced};
 pub use sentences::sentences;
 pub use stopwords::is_stopword;

@@ -37,6 +37,15 @@ function stickyStorage(name) {
  */
 export function callbacks({ open }) {
   return {
+    async "who listens to progress while it is made hears of the steps that are left"() {
+      const stages = [];
+      const listen = () => rag.on("progress", ({ stage }) => stages.push(stage));
+      const rag = await open({ storage: "memory", embedder: embedder(async (texts) => vectors(texts)), excerpts: { strategy: (text) => (listen(), [text]) } });
+      await rag.ingest([{ source: "guide.md", text: guide }]);
+      equal([...new Set(stages)], ["excerpts", "reading", "embedding", "commit"]);
+      await rag.close();
+    },
+
     async "every callback may call the same instance"() {
       const stop = strays();
       const inside = [];

@@ -132,9 +132,11 @@ fn read_entity(document: &Document, index: usize, entity: usize) -> ReadEntity {
     let entity = &document.entities[entity];
     let told = telling(&entity.name, speaking.map(|(sentence, _)| sentence));
     ReadEntity {
-        name: entity.name.clone(),
-        category: entity.evidence.category().to_owned(),
-        description: told.map(|sentence| said_of(&entity.name, sentence)).unwrap_or_default(),
+        name: entity.name.as_str().into(),
+        category: entity.evidence.category().into(),
+        description: told
+            .map(|sentence| said_of(&entity.name, sentence).into())
+            .unwrap_or_default(),
     }
 }
 
@@ -165,10 +167,10 @@ fn read_pair(
     };
     let (source, target) = (&document.entities[first].name, &document.entities[second].name);
     Some(ReadRelationship {
-        source: source.clone(),
-        target: target.clone(),
-        description: format!("\"{source}\" co-occurs with \"{target}\": {told}"),
-        keywords: theme.to_owned(),
+        source: source.as_str().into(),
+        target: target.as_str().into(),
+        description: format!("\"{source}\" co-occurs with \"{target}\": {told}").into(),
+        keywords: theme.into(),
         weight: weight(likelihood),
     })
 }
@@ -290,20 +292,21 @@ mod tests {
         ]);
         let first = &reading.excerpts[0];
         assert_eq!(first.summary, "Queue");
-        let queue = first.entities.iter().find(|entity| entity.name == "Request Queue").unwrap();
-        assert_eq!(queue.description, "The Request Queue is a list of waiting calls.");
+        let queue = first.entities.iter().find(|entity| *entity.name == *"Request Queue").unwrap();
+        assert_eq!(&*queue.description, "The Request Queue is a list of waiting calls.");
         let [one] = &reading.excerpts[1].relationships[..] else {
             panic!("{:?}", reading.excerpts[1])
         };
         assert_eq!(
-            one.description,
+            &*one.description,
             "\"limits.queue\" co-occurs with \"Request Queue\": The request queue bounds limits.queue."
         );
-        assert_eq!(one.keywords, "Queue");
+        assert_eq!(&*one.keywords, "Queue");
         assert!((1.0..=10.0).contains(&one.weight));
-        let index = reading.excerpts[2].entities.iter().find(|entity| entity.name == "VectorIndex");
-        assert_eq!(index.unwrap().category, "code");
-        assert_eq!(index.unwrap().description, "A VectorIndex holds vectors.");
+        let index =
+            reading.excerpts[2].entities.iter().find(|entity| *entity.name == *"VectorIndex");
+        assert_eq!(&*index.unwrap().category, "code");
+        assert_eq!(&*index.unwrap().description, "A VectorIndex holds vectors.");
         assert!(reading.keywords.contains(&"Vectors".to_owned()));
     }
 
@@ -314,7 +317,7 @@ mod tests {
             reading.excerpts[0]
                 .entities
                 .iter()
-                .map(|entity| entity.name.clone())
+                .map(|entity| entity.name.to_string())
                 .collect::<Vec<_>>()
         };
         assert_eq!(
@@ -347,10 +350,10 @@ mod tests {
             let reading = read_of(&excerpts);
             prop_assert_eq!(reading.excerpts.len(), excerpts.len());
             for excerpt in &reading.excerpts {
-                let mut names: Vec<&str> = excerpt.entities.iter().map(|entity| entity.name.as_str()).collect();
+                let mut names: Vec<&str> = excerpt.entities.iter().map(|entity| &*entity.name).collect();
                 for one in &excerpt.relationships {
                     prop_assert!(one.source != one.target);
-                    prop_assert!(names.contains(&one.source.as_str()) && names.contains(&one.target.as_str()));
+                    prop_assert!(names.contains(&&*one.source) && names.contains(&&*one.target));
                 }
                 names.sort_unstable();
                 let count = names.len();

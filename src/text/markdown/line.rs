@@ -20,8 +20,9 @@ pub(super) struct Line<'t> {
 impl<'t> Line<'t> {
     /// `range` may hold the line break.
     pub fn new(text: &'t str, range: Range<usize>) -> Self {
-        let content = text[range.clone()].trim_end_matches(['\n', '\r']);
-        Line { text, at: range.start, end: range.start + content.len(), column: 0, left: 0 }
+        let is_break = |byte: &&u8| matches!(byte, b'\n' | b'\r');
+        let breaks = text.as_bytes()[range.clone()].iter().rev().take_while(is_break);
+        Line { text, at: range.start, end: range.end - breaks.count(), column: 0, left: 0 }
     }
 
     /// Columns of white space ahead.
@@ -77,7 +78,8 @@ impl<'t> Line<'t> {
 
     /// What is not read yet behind its white space.
     pub fn content(&self) -> &'t str {
-        self.rest().trim_start_matches([' ', '\t'])
+        let rest = self.rest();
+        &rest[rest.bytes().take_while(|byte| matches!(byte, b' ' | b'\t')).count()..]
     }
 
     pub fn is_blank(&self) -> bool {

@@ -265,45 +265,37 @@ fn content_start(text: &str) -> usize {
 
 /// The title of a document: that of its front matter, else its first heading.
 pub fn title(text: &str) -> Option<String> {
-    let mut titling = Titling::new(text);
-    while titling.step() {}
-    titling.finish()
+    let mut title = Title::new(text);
+    read(&text[content_start(text)..], &mut |event, _| title.read(event));
+    title.found
 }
 
-/// [`title`], a step at a time: a large text takes long.
-pub struct Titling<'t> {
-    reading: Reading<'t>,
+/// Looks for the title among the events of a document.
+pub(super) struct Title {
     heading: Option<PlainText>,
-    found: Option<String>,
+    /// Once it is known.
+    pub(super) found: Option<String>,
 }
 
-impl<'t> Titling<'t> {
-    /// Begins.
-    pub fn new(text: &'t str) -> Self {
+impl Title {
+    /// What the front matter of a text says.
+    pub(super) fn new(text: &str) -> Self {
         let found = front_matter(text).and_then(|front| front.title).map(str::to_owned);
-        let reading = Reading::new(&text[content_start(text)..]);
-        Titling { reading, heading: None, found }
+        Title { heading: None, found }
     }
 
-    /// Reads on; whether it had to.
-    pub fn step(&mut self) -> bool {
-        let Titling { reading, heading, found } = self;
-        found.is_none()
-            && reading.step(&mut |event, _| match (event, &mut *heading) {
-                _ if found.is_some() => {}
-                (Event::Start(Tag::Heading(_)), _) => *heading = Some(PlainText::default()),
-                (Event::End(Tag::Heading(_)), Some(open)) => {
-                    *found = Some(open.finish()).filter(|title| !title.is_empty());
-                    *heading = None;
-                }
-                (event, Some(open)) => open.read(event),
-                _ => {}
-            })
-    }
-
-    /// The title, once there is no step more.
-    pub fn finish(self) -> Option<String> {
-        self.found
+    pub(super) fn read(&mut self, event: Event<'_>) {
+        let Title { heading, found } = self;
+        match (event, &mut *heading) {
+            _ if found.is_some() => {}
+            (Event::Start(Tag::Heading(_)), _) => *heading = Some(PlainText::default()),
+            (Event::End(Tag::Heading(_)), Some(open)) => {
+                *found = Some(open.finish()).filter(|title| !title.is_empty());
+                *heading = None;
+            }
+            (event, Some(open)) => open.read(event),
+            _ => {}
+        }
     }
 }
 

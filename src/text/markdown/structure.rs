@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use smolrag_kernels::text::{Bytes, find, these};
+
 use super::{
     event::Tag,
     inline::{Definitions, definition},
@@ -98,7 +100,8 @@ enum Leaf {
 
 /// The length of the first line with its break, be that of Unix, Windows or the first Macs.
 fn line_length(text: &str) -> usize {
-    match text.find(['\n', '\r']) {
+    static BREAKS: Bytes = these(b"\n\r");
+    match find(text.as_bytes(), 0, &BREAKS) {
         Some(at) if text[at..].starts_with("\r\n") => at + 2,
         Some(at) => at + 1,
         None => text.len(),
