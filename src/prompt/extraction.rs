@@ -39,7 +39,7 @@ const FORM: JsonForm = JsonForm {
 pub(super) fn prompt(passage: &Passage, system: &Rc<str>, json: bool) -> Completion {
     Completion {
         system: Some(system.clone()),
-        prompt: material(passage) + "\nWrite the records of this passage.",
+        prompt: format!("{}\nWrite the records of this passage.", passage.material),
         json: json.then_some(FORM),
     }
 }
@@ -54,7 +54,7 @@ pub(super) fn gleaning_prompt(
     let prompt = format!(
         "{}\nThese records were written of it already:\n{}\nRead the passage once more. Write only records that are \
          missing, in the same form; if none is missing, write only {}.",
-        material(passage),
+        passage.material,
         fenced("records", answer.trim()),
         if json { "empty lists" } else { "<|COMPLETE|>" }
     );
@@ -121,10 +121,6 @@ pub(super) fn render(read: &ExcerptReading) -> String {
         )
     });
     entities.chain(relationships).collect::<Vec<_>>().join("+|+") + "<|COMPLETE|>"
-}
-
-fn material(passage: &Passage) -> String {
-    format!("{}\n{}", fenced("place", &passage.place()), fenced("passage", &passage.text()))
 }
 
 /// Reads an answer in the tuple format or as JSON, however bent or cut. `None` if there is nothing

@@ -50,22 +50,30 @@ fn outline(document: &DocumentText) -> String {
 }
 
 /// One excerpt of a document.
-#[derive(Clone, Copy)]
 pub(super) struct Passage<'d> {
-    pub(super) document: &'d DocumentText,
-    pub(super) around: &'d Surroundings,
-    pub(super) index: usize,
+    document: &'d DocumentText,
+    around: &'d Surroundings,
+    index: usize,
+    /// Its place and the passage itself, as every question about it shows them.
+    pub(super) material: String,
 }
 
-impl Passage<'_> {
+impl<'d> Passage<'d> {
+    pub(super) fn new(document: &'d DocumentText, around: &'d Surroundings, index: usize) -> Self {
+        let mut passage = Passage { document, around, index, material: String::new() };
+        let (place, text) = (fenced("place", &passage.place()), fenced("passage", &passage.text()));
+        passage.material = format!("{place}\n{text}");
+        passage
+    }
+
     /// The passage itself; code that was cut out of a fenced block gets its fence back.
-    pub(super) fn text(&self) -> String {
+    fn text(&self) -> String {
         let excerpt = &self.document.excerpts[self.index];
         with_fence(&excerpt.text, excerpt.fence.as_deref())
     }
 
     /// The document's name and the headings above the passage.
-    pub(super) fn place(&self) -> String {
+    fn place(&self) -> String {
         let mut place = format!("Document: {}", self.document.source);
         if !self.document.title.is_empty() {
             place += &format!("\nTitle: {}", self.document.title);
@@ -151,13 +159,13 @@ pub(super) mod tests {
     fn a_short_document_is_shown_whole_and_a_long_one_in_part() {
         let short = document(&["One.", "Two."]);
         let around = Surroundings::of(&short);
-        let passage = Passage { document: &short, around: &around, index: 0 };
+        let passage = Passage::new(&short, &around, 0);
         assert!(passage.surroundings().contains("One.\n\nTwo."));
 
         let long = "Words upon words. ".repeat(if cfg!(miri) { 200 } else { 600 });
         let long = document(&[&long, "The middle.", &long, "The end."]);
         let around = Surroundings::of(&long);
-        let shown = Passage { document: &long, around: &around, index: 1 }.surroundings();
+        let shown = Passage::new(&long, &around, 1).surroundings();
         assert!(shown.contains("Part 3") && !shown.contains("The end."));
         assert!(
             estimate_tokens(&shown) < OUTLINE + 2 * NEIGHBOUR + 60,

@@ -74,7 +74,7 @@ impl PromptedReader {
         let systems = self.systems();
         let mut answers = Vec::with_capacity(2 * document.excerpts.len());
         for (index, read) in reading.excerpts.iter().enumerate() {
-            let passage = Passage { document, around, index };
+            let passage = Passage::new(document, around, index);
             let summary = summary::prompt(&passage, &systems.summary);
             answers.push((summary, TYPICAL_SUMMARY.to_owned()));
             answers.push((systems.extract(&passage), extraction::render(read)));
@@ -86,14 +86,13 @@ impl PromptedReader {
         let steps = Steps { done: Cell::new(0), total: 2 * document.excerpts.len(), progress };
         let (document, around) = (&document, &Surroundings::of(&document));
         let systems = &self.systems();
-        let passages =
-            (0..document.excerpts.len()).map(|index| Passage { document, around, index });
+        let read = |index| {
+            let passage = Passage::new(document, around, index);
+            self.read_passage(passage, systems, &steps).map(move |read| Ok((index, read?)))
+        };
         // As they finish, so that the first failure ends the rest at once.
-        let finished: Vec<(usize, Read)> = passages
-            .map(|passage| {
-                self.read_passage(passage, systems, &steps)
-                    .map(move |read| Ok((passage.index, read?)))
-            })
+        let finished: Vec<(usize, Read)> = (0..document.excerpts.len())
+            .map(read)
             .collect::<FuturesUnordered<_>>()
             .try_collect()
             .await?;
@@ -106,8 +105,8 @@ impl PromptedReader {
         systems: &Systems,
         steps: &Steps,
     ) -> Result<Read> {
-        let summary = self.summarise(passage, systems).inspect(|_| steps.step());
-        let extraction = self.extract(passage, systems).inspect(|_| steps.step());
+        let summary = self.summarise(&passage, systems).inspect(|_| steps.step());
+        let extraction = self.extract(&passage, systems).inspect(|_| steps.step());
         let (summary, extraction) = future::try_join(summary, extraction).await?;
         let (summary, degraded) = match summary {
             Ok(summary) => (summary, None),
@@ -117,8 +116,8 @@ impl PromptedReader {
     }
 
     /// The summary, or the failure that need not fail the document.
-    async fn summarise(&self, passage: Passage<'_>, systems: &Systems) -> Result<Result<String>> {
-        let asked = self.model.complete(summary::prompt(&passage, &systems.summary)).await;
+    async fn summarise(&self, passage: &Passage<'_>, systems: &Systems) -> Result<Result<String>> {
+        let asked = self.model.complete(summary::prompt(passage, &systems.summary)).await;
         match asked.map(|said| summary::parse(&said.text)) {
             Ok(text) if text.is_empty() => Ok(Err(Error::provider(
                 "the language model answered without a summary; the heading path stands in for it",
@@ -132,13 +131,17 @@ impl PromptedReader {
     }
 
     /// What was read, or `None` if no parser can make anything of the answer.
-    async fn extract(&self, passage: Passage<'_>, systems: &Systems) -> Result<Option<Extraction>> {
-        let first = self.model.complete(systems.extract(&passage)).await?.text;
+    async fn extract(
+        &self,
+        passage: &Passage<'_>,
+        systems: &Systems,
+    ) -> Result<Option<Extraction>> {
+        let first = self.model.complete(systems.extract(passage)).await?.text;
         let Some(mut found) = parse_extraction(&first) else { return Ok(None) };
         let mut answers = first;
         for _ in 0..self.options.gleaning {
             let request =
-                extraction::gleaning_prompt(&passage, &answers, &systems.extraction, systems.json);
+                extraction::gleaning_prompt(passage, &answers, &systems.extraction, systems.json);
             let more = self.model.complete(request).await?.text;
             let Some(later) = parse_extraction(&more) else { break };
             let before = (found.entities.len(), found.relationships.len());

@@ -3,12 +3,7 @@
 
 use std::rc::Rc;
 
-use super::{
-    Options,
-    fence::{MATERIAL, fenced},
-    passage::Passage,
-    tuples::clean,
-};
+use super::{Options, fence::MATERIAL, passage::Passage, tuples::clean};
 use crate::port::Completion;
 
 /// A longer summary than this (in characters) would drown its passage in the embedding.
@@ -30,10 +25,9 @@ pub(super) fn system(options: &Options) -> Rc<str> {
 pub(super) fn prompt(passage: &Passage, system: &Rc<str>) -> Completion {
     // What all passages of a document share stands first: providers charge less for a prefix they know.
     let prompt = format!(
-        "{}\n{}\n{}\nWrite the sentences about the passage.",
+        "{}\n{}\nWrite the sentences about the passage.",
         passage.surroundings(),
-        fenced("place", &passage.place()),
-        fenced("passage", &passage.text())
+        passage.material
     );
     Completion { system: Some(system.clone()), prompt, json: None }
 }
