@@ -17,8 +17,11 @@ extern "C" {
     fn new() -> CallController;
     #[wasm_bindgen(method, getter)]
     pub fn signal(this: &CallController) -> JsValue;
-    /// `CompletionRequest` of the package's types. Its signal is made when it is asked for: many models never do, and
-    /// in Node it takes as long as a short prompt.
+    /// The options of an embedding model. Their signal is made when it is asked for: many models never do, and in Node
+    /// it takes as long as a short prompt.
+    #[wasm_bindgen(method)]
+    pub fn options(this: &CallController) -> JsValue;
+    /// `CompletionRequest` of the package's types, its signal likewise.
     #[wasm_bindgen(method)]
     pub fn request(
         this: &CallController,

@@ -245,11 +245,7 @@ impl EmbeddingModel for JsEmbeddingModel {
         let object = self.object.clone();
         Box::pin(with_abort(move |call| async move {
             let array: Array = texts.iter().map(|text| JsValue::from_str(text)).collect();
-            let answer = settle(
-                object.embed(&array, &self::object(&[("signal", &call.signal())])),
-                Code::Provider,
-            )
-            .await?;
+            let answer = settle(object.embed(&array, &call.options()), Code::Provider).await?;
             let vectors = match Array::is_array(&answer) {
                 true => answer.clone(),
                 false => property(&answer, "vectors"),

@@ -52,6 +52,16 @@ export class Instance {
         running.add(this);
       }
 
+      /** What an embedding model is given beside texts, see `src/host/abort.rs`. */
+      options(): unknown {
+        const signal = (): AbortSignal => this.signal;
+        return {
+          get signal() {
+            return signal();
+          },
+        };
+      }
+
       /** What a language model is asked, see `src/host/abort.rs`. */
       request(system: string | undefined, prompt: string, json: unknown): unknown {
         const signal = (): AbortSignal => this.signal;
