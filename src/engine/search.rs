@@ -313,13 +313,15 @@ impl<'a> Search<'a> {
     }
 
     fn relationship_tokens(&self, relationship: RelationshipRef<'a>) -> usize {
-        let count = || relationship_tokens(&relationship.view(&self.options.filter));
+        let view = || relationship.view(&self.options.filter);
         if !self.options.filter.is_empty() {
-            let Tokens { name, rest } = count();
-            return FRAME + name + rest;
+            let view = view();
+            let names: usize = view.ends.iter().map(|name| estimate_tokens(name)).sum();
+            return FRAME + names + relationship_tokens(&view);
         }
         let (one, other) = relationship.ends();
-        FRAME + own_tokens(one).name + own_tokens(other).name + relationship.tokens(count).rest
+        let rest = relationship.tokens(|| relationship_tokens(&view()));
+        FRAME + own_tokens(one).name + own_tokens(other).name + rest
     }
 
     fn entity(&self, entity: EntityRef<'a>, score: f64, ids: &mut Ids<'_>) -> FoundEntity {
@@ -491,12 +493,9 @@ fn entity_tokens(view: &EntityView<'_>) -> Tokens {
     }
 }
 
-fn relationship_tokens(view: &RelationshipView<'_>) -> Tokens {
-    Tokens {
-        name: view.ends.iter().map(|name| estimate_tokens(name)).sum(),
-        rest: estimate_tokens(&lines(&view.descriptions))
-            + estimate_tokens(&listed(&view.keywords)),
-    }
+/// All but the names of its ends.
+fn relationship_tokens(view: &RelationshipView<'_>) -> usize {
+    estimate_tokens(&lines(&view.descriptions)) + estimate_tokens(&listed(&view.keywords))
 }
 
 fn admits(filter: &Filter, place: PlaceRef<'_>) -> bool {

@@ -16,10 +16,10 @@ use crate::order::{OrderedMap, beginning, sort_by, sort_by_key};
 ///
 /// Adds to it what a store needs: a node by its key and an edge by its ends in O(1), degrees in O(1),
 /// and answers in an order that depends on keys only, never on when a node came or what its index is.
-/// There are no loops and no parallel edges.
+/// There are no loops and no parallel edges. What an edge carries should be small: petgraph goes through all
+/// edges of a node to unlink one.
 pub struct Graph<N, E> {
-    // Edges are boxed: petgraph goes through a node's edges to unlink one, and meets less memory so.
-    graph: StableUnGraph<Node<N>, Box<E>>,
+    graph: StableUnGraph<Node<N>, E>,
     /// By key.
     nodes: Ids,
     /// By both ends, the lower index first.
@@ -94,7 +94,7 @@ impl<N, E> Graph<N, E> {
         self.edge(a, b).unwrap_or_else(|| {
             assert_ne!(a, b, "an edge has two ends");
             let (first, second) = if self.key(a) < self.key(b) { (a, b) } else { (b, a) };
-            let edge = self.graph.add_edge(first, second, Box::new(weight()));
+            let edge = self.graph.add_edge(first, second, weight());
             self.edges.insert(ordered(a, b), edge);
             self.graph[a].degree += 1;
             self.graph[b].degree += 1;
@@ -114,6 +114,11 @@ impl<N, E> Graph<N, E> {
     /// A node's key.
     pub fn key(&self, node: NodeIndex) -> &Rc<str> {
         &self.graph[node].key
+    }
+
+    /// A number that is in the order of the nodes by their keys, or equal.
+    pub fn beginning(&self, node: NodeIndex) -> u64 {
+        self.graph[node].beginning
     }
 
     /// What a node carries.
@@ -306,8 +311,7 @@ impl<N, E> Graph<N, E> {
         let (nodes, edges) = self.graph.capacity();
         // petgraph keeps two links in a node, two links and two ends in an edge.
         nodes * (size_of::<Node<N>>() + 8)
-            + edges * (size_of::<Box<E>>() + 16)
-            + self.edges.len() * size_of::<E>()
+            + edges * (size_of::<E>() + 16)
             + self.nodes.bytes()
             + self.edges.capacity() * 13
             + self.key_bytes

@@ -2,6 +2,8 @@ use std::{
     cell::{Cell, OnceCell},
     cmp::Ordering,
     mem,
+    num::NonZeroU32,
+    ops::{Deref, DerefMut},
     rc::Rc,
 };
 
@@ -28,7 +30,7 @@ pub(super) const KEYWORD_SETS: usize = 20;
 pub(super) struct Network {
     dimensions: usize,
     pub(super) rules: MergeRules,
-    pub(super) graph: Graph<Entity, Relationship>,
+    pub(super) graph: Graph<Entity, Edge>,
     /// By the index of the node.
     pub(super) entities: Indices,
     /// By the index of the edge.
@@ -52,16 +54,62 @@ pub(super) struct Entity {
     pub(super) indexed: Indexed,
     /// The most frequent one, if it is described.
     pub(super) category: Option<Rc<str>>,
+    /// See [`Tokens`]; once that was asked.
+    tokens: Cell<Option<Tokens>>,
     touched: bool,
     /// Its part of [`Network::held`].
     held: u32,
 }
 
+/// What a search asks of each of an entity's relationships, which are hundreds, and the rest elsewhere: so it meets
+/// no more memory than petgraph's links do.
+pub(super) struct Edge {
+    /// The sum over its mentions, in thousandths.
+    pub(super) weight: u64,
+    /// What it costs to show all but the names of its ends, and one; once that was asked.
+    tokens: Cell<Option<NonZeroU32>>,
+    relationship: Box<Relationship>,
+}
+
+impl Deref for Edge {
+    type Target = Relationship;
+
+    fn deref(&self) -> &Relationship {
+        &self.relationship
+    }
+}
+
+impl DerefMut for Edge {
+    fn deref_mut(&mut self) -> &mut Relationship {
+        &mut self.relationship
+    }
+}
+
+impl Edge {
+    fn new() -> Self {
+        let relationship = Relationship {
+            mentions: Mentions::new(),
+            indexed: Indexed::default(),
+            touched: false,
+            held: 0,
+        };
+        Edge { weight: 0, tokens: Cell::new(None), relationship: relationship.into() }
+    }
+
+    pub(super) fn tokens(&self, count: impl FnOnce() -> usize) -> usize {
+        let known = self.tokens.get().unwrap_or_else(|| {
+            let counted = u32::try_from(count()).unwrap_or(u32::MAX);
+            let known = NonZeroU32::MIN.saturating_add(counted);
+            self.tokens.set(Some(known));
+            known
+        });
+        known.get() as usize - 1
+    }
+}
+
 pub(super) struct Relationship {
     pub(super) mentions: Mentions<RelationshipPlace>,
     pub(super) indexed: Indexed,
-    /// The sum over its mentions, in thousandths.
-    pub(super) weight: u64,
     touched: bool,
     /// Its part of [`Network::held`].
     held: u32,
@@ -77,16 +125,14 @@ pub(super) struct Indexed {
     themes: u32,
     /// and how many of those are no keywords either.
     descriptions: u32,
-    /// What it costs to show its names and all else, once that was asked: see [`Tokens`].
-    tokens: Cell<Option<Tokens>>,
     /// The slot of the excerpt at each of its places, once that was asked: they are far apart in memory.
     excerpts: OnceCell<Box<[u32]>>,
 }
 
-/// An estimate of the tokens of what a language model is shown of a thing.
+/// An estimate of the tokens of what a language model is shown of an entity.
 #[derive(Clone, Copy)]
 pub(crate) struct Tokens {
-    /// Of an entity's name; a relationship is shown by the names of its ends.
+    /// Of its name: relationships are shown by the names of their ends.
     pub(crate) name: usize,
     /// Of the rest.
     pub(crate) rest: usize,
@@ -101,7 +147,6 @@ impl Indexed {
                 .into_iter()
                 .chain(keywords.into_iter().chain(descriptions).cloned())
                 .collect(),
-            tokens: Cell::new(None),
             excerpts: OnceCell::new(),
         }
     }
@@ -119,12 +164,6 @@ impl Indexed {
         &self.texts[self.texts.len() - self.descriptions as usize..]
     }
 
-    pub(super) fn tokens(&self, count: impl FnOnce() -> Tokens) -> Tokens {
-        let tokens = self.tokens.get().unwrap_or_else(count);
-        self.tokens.set(Some(tokens));
-        tokens
-    }
-
     pub(super) fn excerpts(&self, look: impl FnOnce() -> Box<[u32]>) -> &[u32] {
         self.excerpts.get_or_init(look)
     }
@@ -135,6 +174,12 @@ impl Indexed {
 }
 
 impl Entity {
+    pub(super) fn tokens(&self, count: impl FnOnce() -> Tokens) -> Tokens {
+        let tokens = self.tokens.get().unwrap_or_else(count);
+        self.tokens.set(Some(tokens));
+        tokens
+    }
+
     fn bytes(&self) -> usize {
         self.mentions.bytes() + self.ends.bytes() + self.indexed.bytes()
     }
@@ -142,7 +187,7 @@ impl Entity {
 
 impl Relationship {
     fn bytes(&self) -> usize {
-        self.mentions.bytes() + self.indexed.bytes()
+        size_of::<Self>() + self.mentions.bytes() + self.indexed.bytes()
     }
 }
 
@@ -182,13 +227,7 @@ impl Network {
             self.graph.weight_mut(node).ends.insert(end);
             self.touch_node(node);
         }
-        let edge = self.graph.edge_or_insert(nodes[0], nodes[1], || Relationship {
-            mentions: Mentions::new(),
-            indexed: Indexed::default(),
-            weight: 0,
-            touched: false,
-            held: 0,
-        });
+        let edge = self.graph.edge_or_insert(nodes[0], nodes[1], Edge::new);
         let mention = RelationshipPlace { place, swapped: ends.swapped() };
         self.graph.edge_weight_mut(edge).mentions.insert(mention);
         self.touch_edge(edge);
@@ -336,6 +375,7 @@ impl Network {
             ends: Mentions::new(),
             indexed: Indexed::default(),
             category: None,
+            tokens: Cell::new(None),
             touched: false,
             held: 0,
         })
@@ -355,6 +395,7 @@ impl Network {
         let indexed = self.entity_texts(node);
         let entity = self.graph.weight_mut(node);
         entity.category = entity.mentions.most_frequent(EntityPlace::CATEGORY).cloned();
+        entity.tokens.set(None);
         let old = mem::replace(&mut entity.indexed, indexed);
         let new = &self.graph.weight(node).indexed;
         revise(&mut self.entities.lexical, slot, &old.texts, &new.texts);
@@ -366,6 +407,7 @@ impl Network {
         let indexed = self.relationship_texts(edge);
         let relationship = self.graph.edge_weight_mut(edge);
         relationship.weight = relationship.mentions.weight();
+        relationship.tokens.set(None);
         let old = mem::replace(&mut relationship.indexed, indexed);
         let new = &self.graph.edge_weight(edge).indexed;
         revise(&mut self.relationships.lexical, slot, &old.texts, &new.texts);
@@ -420,6 +462,10 @@ impl Admit for AdmittedEntities<'_> {
     fn order(&self, one: u32, other: u32) -> Ordering {
         self.network.order_entities(one, other)
     }
+
+    fn beginning(&self, slot: u32) -> u64 {
+        self.network.graph.beginning(NodeIndex::new(slot as usize))
+    }
 }
 
 struct AdmittedRelationships<'a> {
@@ -442,6 +488,11 @@ impl Admit for AdmittedRelationships<'_> {
 
     fn order(&self, one: u32, other: u32) -> Ordering {
         self.network.order_relationships(one, other)
+    }
+
+    fn beginning(&self, slot: u32) -> u64 {
+        let graph = &self.network.graph;
+        graph.beginning(graph.ends(EdgeIndex::new(slot as usize)).0)
     }
 }
 

@@ -147,7 +147,7 @@ impl<'a> EntityRef<'a> {
 
     /// What it costs to show it: counted when that is first asked, and again after it has changed.
     pub(crate) fn tokens(self, count: impl FnOnce() -> Tokens) -> Tokens {
-        self.indexed().tokens(count)
+        self.network.graph.weight(self.node).tokens(count)
     }
 
     /// Its most frequent category, or [`UNKNOWN`].
@@ -318,9 +318,10 @@ impl<'a> RelationshipRef<'a> {
         &self.network.graph.edge_weight(self.edge).indexed
     }
 
-    /// What it costs to show it: counted when that is first asked, and again after it has changed.
-    pub(crate) fn tokens(self, count: impl FnOnce() -> Tokens) -> Tokens {
-        self.indexed().tokens(count)
+    /// What it costs to show it without the names of its ends: counted when that is first asked, and again after
+    /// it has changed.
+    pub(crate) fn tokens(self, count: impl FnOnce() -> usize) -> usize {
+        self.network.graph.edge_weight(self.edge).tokens(count)
     }
 
     /// The two entities, in the order of their keys.
