@@ -47,12 +47,18 @@ pub fn table(query: &[[i16; 8]]) -> Vec<Group> {
     let (fours, _) = query.as_flattened().as_chunks::<4>();
     let size = |four: &[i16; 4]| -> i32 { four.iter().map(|&c| i32::from(c).abs()).sum() };
     let largest = fours.iter().map(size).max().unwrap_or(0).max(1);
+    // Of `largest` both ways, in parts of 2²⁶: the largest product takes 31 bits.
+    let share = (MOST << 26) / (2 * largest);
     let worth = |four: &[i16; 4]| {
-        std::array::from_fn(|signs| {
-            let signed = |i: usize| i32::from(four[i]) * if signs >> i & 1 == 1 { -1 } else { 1 };
-            let sum: i32 = size(four) + (0..4).map(signed).sum::<i32>();
-            ((sum * MOST + largest) / (2 * largest)) as u8
-        })
+        let mut sums = [0; 16];
+        sums[0] = size(four) + four.iter().map(|&c| i32::from(c)).sum::<i32>();
+        for (sign, &component) in four.iter().enumerate() {
+            let (known, negated) = sums.split_at_mut(1 << sign);
+            for (sum, known) in negated.iter_mut().zip(known) {
+                *sum = *known - 2 * i32::from(component);
+            }
+        }
+        sums.map(|sum| ((sum * share + (1 << 25)) >> 26) as u8)
     };
     fours.iter().map(worth).collect()
 }
@@ -60,7 +66,7 @@ pub fn table(query: &[[i16; 8]]) -> Vec<Group> {
 /// What each vector of a block is worth, and a bit for each that is worth `least` or more; without such a
 /// bit the worths are left out.
 #[inline(always)]
-pub fn scan<L: Lanes>(block: &[Group], table: &[Group], least: u16) -> ([u16; ROWS], u32) {
+pub fn scan<L: Lanes>(block: &[Group], table: &[Group], least: u16) -> ([[i16; 8]; 4], u32) {
     let (nibble, byte) = (L::splat(0x0f0f), L::splat(0x00ff));
     // Of the first sixteen vectors those at even places, those at odd ones, then of the others.
     let mut sums = [L::splat(0); 4];
@@ -76,18 +82,14 @@ pub fn scan<L: Lanes>(block: &[Group], table: &[Group], least: u16) -> ([u16; RO
         sums[2] = sums[2].add(high.and(byte));
         sums[3] = sums[3].add(high.shift_right(8));
     }
-    let bits = sums.map(|sum| sum.reaches(L::splat(least as i16)));
-    let (mut worths, mut found) = ([0; ROWS], 0);
-    if bits != [0; 4] {
-        for (part, (sum, bits)) in sums.into_iter().zip(bits).enumerate() {
-            for (lane, word) in sum.to_words().into_iter().enumerate() {
-                let row = part / 2 * 16 + 2 * lane + part % 2;
-                worths[row] = word as u16;
-                found |= u32::from(bits >> lane & 1) << row;
-            }
-        }
+    let least = L::splat(least as i16);
+    if sums.map(|sum| sum.reaches(least)) == [0; 4] {
+        return ([[0; 8]; 4], 0);
     }
-    (worths, found)
+    let [first, second] = [sums[0].zip(sums[1]), sums[2].zip(sums[3])];
+    let eights = [first.0, first.1, second.0, second.1];
+    let found = eights.map(|eight| eight.reaches(least));
+    (eights.map(L::to_words), u32::from_le_bytes(found))
 }
 
 /// The vectors that are worth most, counted by worth: what is worth little enough to be counted is cheaper to
@@ -109,7 +111,8 @@ impl Best {
     /// So many of the best by a table of so many groups.
     pub fn new(wanted: usize, groups: usize) -> Self {
         let counts = vec![0; groups * MOST as usize + 1];
-        Best { wanted, least: 0, counts, reach: 0, taken: vec![], room: 8 * wanted + 1024 }
+        let room = 8 * wanted + 1024;
+        Best { wanted, least: 0, counts, reach: 0, taken: Vec::with_capacity(room), room }
     }
 
     /// Looks at the vectors of blocks that stand side by side, as many as there are or as the rows that are left;
@@ -128,7 +131,8 @@ impl Best {
             while left != 0 {
                 let place = left.trailing_zeros() as usize;
                 left &= left - 1;
-                let (worth, row) = (worths[place % ROWS], first + place);
+                let worth = worths.as_flattened()[place % ROWS] as u16;
+                let row = first + place;
                 if worth >= self.least && row < rows.end && admit.is_none_or(|admit| admit(row)) {
                     self.take(worth, row);
                 }

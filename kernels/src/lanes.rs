@@ -34,6 +34,8 @@ pub trait Lanes: Copy {
     fn scale(self, by: Self) -> Self;
     /// Words exchanged with their neighbours, in groups of 1, 2 or 4.
     fn swap<const GROUP: usize>(self) -> Self;
+    /// The words of both by turns: of the first halves, of the others.
+    fn zip(self, other: Self) -> (Self, Self);
     /// A bit a word: whether it is negative.
     fn negative(self) -> u8;
     /// A bit a word: whether it is the other's or more, both unsigned.
@@ -154,6 +156,14 @@ impl Lanes for Plain {
         let words = self.to_words();
         Plain::from_words(std::array::from_fn(|i| words[i ^ GROUP]))
     }
+    fn zip(self, other: Self) -> (Self, Self) {
+        let (a, b) = (self.to_words(), other.to_words());
+        let from = |start: usize| {
+            let at = |i: usize| start + i / 2;
+            Plain::from_words(std::array::from_fn(|i| if i % 2 == 0 { a[at(i)] } else { b[at(i)] }))
+        };
+        (from(0), from(4))
+    }
     fn negative(self) -> u8 {
         let words = self.to_words();
         (0..8).fold(0, |bits, i| bits | (u8::from(words[i] < 0) << i))
@@ -259,6 +269,13 @@ mod simd {
                 2 => i16x8_shuffle::<2, 3, 0, 1, 6, 7, 4, 5>(self.0, self.0),
                 _ => i16x8_shuffle::<4, 5, 6, 7, 0, 1, 2, 3>(self.0, self.0),
             })
+        }
+        #[inline(always)]
+        fn zip(self, other: Self) -> (Self, Self) {
+            (
+                Simd(i16x8_shuffle::<0, 8, 1, 9, 2, 10, 3, 11>(self.0, other.0)),
+                Simd(i16x8_shuffle::<4, 12, 5, 13, 6, 14, 7, 15>(self.0, other.0)),
+            )
         }
         #[inline(always)]
         fn negative(self) -> u8 {

@@ -17,36 +17,10 @@ pub fn add_scaled(sum: &mut [f32], scale: f32, bytes: &[u8]) {
     }
 }
 
-/// Sorts pairs by their keys, equal ones left as they stand: byte by byte, since a processor guesses half of the
-/// comparisons of a merge wrong.
+/// Sorts pairs by their keys, equal ones left as they stand.
 #[inline(never)]
 pub fn sort(mut pairs: Vec<(u64, u32)>) -> Vec<(u64, u32)> {
-    if pairs.len() <= 24 {
-        return merge_sort(pairs);
-    }
-    let byte = |key: u64, at: usize| (key >> (8 * at)) as usize & 255;
-    let mut counts = [[0u32; 256]; 8];
-    for &(key, _) in &pairs {
-        for (at, counts) in counts.iter_mut().enumerate() {
-            counts[byte(key, at)] += 1;
-        }
-    }
-    let mut sorted = pairs.clone();
-    for (at, counts) in counts.iter_mut().enumerate() {
-        if counts[byte(pairs[0].0, at)] as usize == pairs.len() {
-            continue;
-        }
-        let mut next = 0;
-        for count in counts.iter_mut() {
-            (*count, next) = (next, next + *count);
-        }
-        for &pair in &pairs {
-            let place = &mut counts[byte(pair.0, at)];
-            sorted[*place as usize] = pair;
-            *place += 1;
-        }
-        std::mem::swap(&mut pairs, &mut sorted);
-    }
+    pairs.sort_by_key(|pair| pair.0);
     pairs
 }
 

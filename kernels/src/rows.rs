@@ -152,6 +152,13 @@ pub fn dot<L: Lanes>(a: &[i16], b: &[i16]) -> i32 {
     tail.fold(sum, |sum, (&a, &b)| sum.wrapping_add(i32::from(a) * i32::from(b)))
 }
 
+/// Looks at each row, so that they are on their way from memory together before each is waited for.
+#[inline(never)]
+pub fn fetch(rows: &[&[i16]]) {
+    let seen = rows.iter().filter_map(|row| row.first()).fold(0, |seen, first| seen ^ first);
+    std::hint::black_box(seen);
+}
+
 /// The dot products of rows with a query, each as [`dot`] gives it: of four rows side by side, so that they are
 /// waited for together where memory is slow.
 #[inline(always)]

@@ -59,3 +59,15 @@ pub fn is_plain(text: &str, bytes: &Bytes) -> bool {
     }
     in_word
 }
+
+/// How many UTF-16 units the bytes of a text stand for. A character's first byte stands for all its units: two if it
+/// begins a sequence of four bytes.
+#[inline(never)]
+pub fn utf16_units(text: &[u8]) -> usize {
+    let units =
+        |&byte: &u8| u8::from(byte & 0b1100_0000 != 0b1000_0000) + u8::from(byte >= 0b1111_0000);
+    let sum = |bytes: &[u8]| -> usize { bytes.iter().map(units).sum::<u8>().into() };
+    // So many add up to less than 256.
+    let (whole, rest) = text.as_chunks::<64>();
+    whole.iter().map(|bytes| sum(bytes)).sum::<usize>() + sum(rest)
+}

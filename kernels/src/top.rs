@@ -98,27 +98,34 @@ impl Sums {
     /// Adds the same to each slot.
     #[inline(never)]
     pub fn add(&mut self, slots: &[u32], score: f64) {
+        self.reach(slots);
         slots.iter().for_each(|&slot| self.add_one(slot, score));
     }
 
     /// Adds to each slot `weight` by the sum of its place and `damping`.
     #[inline(never)]
     pub fn add_by_place(&mut self, slots: &[u32], weight: f64, damping: f64) {
+        self.reach(slots);
         for (place, &slot) in slots.iter().enumerate() {
             self.add_one(slot, weight / (damping + place as f64));
         }
     }
 
+    /// Makes room for the sums of slots.
+    fn reach(&mut self, slots: &[u32]) {
+        let last = slots.iter().copied().max().unwrap_or(0) as usize;
+        if last >= self.sums.len() {
+            self.sums.resize(2 * last + 1, 0.0);
+        }
+    }
+
     #[inline(always)]
     fn add_one(&mut self, slot: u32, score: f64) {
-        let place = slot as usize;
-        if place >= self.sums.len() {
-            self.sums.resize(2 * place + 1, 0.0);
-        }
-        if self.sums[place] == 0.0 && score > 0.0 {
+        let sum = &mut self.sums[slot as usize];
+        if *sum == 0.0 && score > 0.0 {
             self.found.push(slot);
         }
-        self.sums[place] += score;
+        *sum += score;
     }
 
     /// The slots, the highest sum first, equal ones as they were found.

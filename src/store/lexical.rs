@@ -7,7 +7,7 @@ use smolrag_kernels::by_number;
 
 use super::{
     ids::Ids,
-    postings::{List, Postings, Spot},
+    postings::{List, Posting, Postings, Spot},
     stems::Stems,
     top::{Admit, Match, TopK},
     variants::{Matching, likeness},
@@ -466,10 +466,10 @@ impl LexicalIndex {
     fn add_scores(&self, term: &Term, times: usize, scores: &mut Scores) {
         let assumed = self.assumed.as_ref().and_then(|all| all.frequency(&term.text));
         let weight = self.weight(assumed.unwrap_or(term.entries.len() as u64), times);
-        for posting in self.postings.iter(&term.entries) {
-            let slot = posting.slot;
-            scores.add(slot, weight.of(posting.frequency as f32, self.lengths[slot as usize]));
-        }
+        // Not a loop around it: that asks for each whether its block is at an end, and the next one's.
+        self.postings.iter(&term.entries).for_each(|Posting { slot, frequency }| {
+            scores.add(slot, weight.of(frequency as f32, self.lengths[slot as usize]));
+        });
     }
 
     /// What a term counts that so many entries have and the query so many times.

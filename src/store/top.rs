@@ -25,6 +25,11 @@ pub(crate) trait Admit {
 
     /// The order of two slots by their ids.
     fn order(&self, one: u32, other: u32) -> Ordering;
+
+    /// A number that is in the order of the ids, or equal: to compare those is dear.
+    fn beginning(&self, _slot: u32) -> u64 {
+        0
+    }
 }
 
 /// Given the id of a slot, or `None` if it may not be found.
@@ -110,6 +115,21 @@ const FEW: usize = 12;
 
 /// The first by id: of thousands that are level few are wanted.
 fn first(slots: Vec<u32>, wanted: usize, admit: &dyn Admit) -> Vec<u32> {
+    let mut top = Top::new(wanted);
+    for slot in slots {
+        let key = admit.beginning(slot);
+        if top.reaches(key) {
+            top.take(key, slot);
+        }
+    }
+    let (mut found, _, level) = top.finish();
+    settle_ties(&mut found, &|one, other| admit.order(one, other));
+    let level = first_of_level(level, wanted - found.len(), admit);
+    found.into_iter().map(|(_, slot)| slot).chain(level).collect()
+}
+
+/// Those whose ids begin alike.
+fn first_of_level(slots: Vec<u32>, wanted: usize, admit: &dyn Admit) -> Vec<u32> {
     let mut kept: Vec<u32> = vec![];
     let mut last = None;
     for slot in slots {
@@ -135,6 +155,23 @@ mod tests {
 
     use super::*;
 
+    /// As in the test.
+    struct Tens;
+
+    impl Admit for Tens {
+        fn admits(&self, slot: u32) -> bool {
+            slot.is_multiple_of(2)
+        }
+
+        fn order(&self, one: u32, other: u32) -> Ordering {
+            other.cmp(&one)
+        }
+
+        fn beginning(&self, slot: u32) -> u64 {
+            u64::from(999 - slot) / 10
+        }
+    }
+
     proptest! {
         #[test]
         fn equals_sorting_everything(
@@ -158,7 +195,14 @@ mod tests {
             plain.sort();
             plain.truncate(k);
             let found: Vec<u32> = top.into_best_first().into_iter().map(|(slot, _)| slot).collect();
-            prop_assert_eq!(found, plain.iter().map(|entry| entry.2).collect::<Vec<_>>());
+            let expected: Vec<u32> = plain.iter().map(|entry| entry.2).collect();
+            prop_assert_eq!(found, expected.clone());
+
+            // Ids in tens begin alike.
+            let mut top = TopK::new(k, &Tens);
+            ranks.iter().zip(0..).for_each(|(&rank, slot)| top.offer(rank, slot));
+            let found: Vec<u32> = top.into_best_first().into_iter().map(|(slot, _)| slot).collect();
+            prop_assert_eq!(found, expected);
         }
     }
 }

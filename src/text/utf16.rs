@@ -1,5 +1,7 @@
 //! Offsets as JavaScript counts them: in UTF-16 code units.
 
+use smolrag_kernels::text::utf16_units;
+
 /// UTF-16 offsets of byte positions in one text: built in one pass, answered in constant time.
 pub struct Utf16Index<'t> {
     text: &'t str,
@@ -18,7 +20,7 @@ impl<'t> Utf16Index<'t> {
         let mut units = 0;
         for chunk in text.as_bytes().chunks(STRIDE) {
             before.push(units);
-            units += count(chunk);
+            units += utf16_units(chunk);
         }
         before.push(units);
         Utf16Index { text, before }
@@ -27,7 +29,7 @@ impl<'t> Utf16Index<'t> {
     /// The UTF-16 offset of a byte position. A position inside a character counts as behind it.
     pub fn offset(&self, byte: usize) -> usize {
         let known = (byte / STRIDE).min(self.before.len() - 1);
-        self.before[known] + count(&self.text.as_bytes()[known * STRIDE..byte])
+        self.before[known] + utf16_units(&self.text.as_bytes()[known * STRIDE..byte])
     }
 
     /// The length of a byte range in UTF-16 units.
@@ -38,7 +40,7 @@ impl<'t> Utf16Index<'t> {
 
 /// The length of a text in UTF-16 units.
 pub fn utf16_length(text: &str) -> usize {
-    count(text.as_bytes())
+    utf16_units(text.as_bytes())
 }
 
 /// The bytes of the longest beginning that has at most so many UTF-16 units.
@@ -63,16 +65,6 @@ pub(super) fn utf16_suffix(text: &str, units: usize) -> usize {
         }
     }
     0
-}
-
-fn count(bytes: &[u8]) -> usize {
-    bytes.iter().map(|&byte| units(byte)).sum()
-}
-
-/// A character's first byte stands for all its units: two if it begins a sequence of four bytes.
-fn units(byte: u8) -> usize {
-    let continues = byte & 0b1100_0000 == 0b1000_0000;
-    usize::from(!continues) + usize::from(byte >= 0b1111_0000)
 }
 
 #[cfg(test)]

@@ -255,8 +255,8 @@ fn kernels_agree(
     let least = worth(row);
     let (worths, found) = codes::scan::<Native>(&block, &table, least);
     prop_assert_eq!((worths, found), codes::scan::<Plain>(&block, &table, least));
-    for (row, &worth_of_row) in worths.iter().enumerate() {
-        prop_assert_eq!(worth_of_row, worth(row));
+    for (row, &worth_of_row) in worths.as_flattened().iter().enumerate() {
+        prop_assert_eq!(worth_of_row as u16, worth(row));
         prop_assert_eq!(found >> row & 1 == 1, worth(row) >= least);
     }
     prop_assert_eq!(codes::scan::<Native>(&block, &table, u16::MAX).1, 0);

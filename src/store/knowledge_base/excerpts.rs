@@ -194,6 +194,10 @@ impl Admit for AdmittedExcerpts<'_> {
     fn order(&self, one: u32, other: u32) -> Ordering {
         self.excerpts.order(one, other)
     }
+
+    fn beginning(&self, slot: u32) -> u64 {
+        self.excerpts.entry(slot).beginning
+    }
 }
 
 /// Whether two places of one text fill the indices alike.

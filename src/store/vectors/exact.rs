@@ -1,4 +1,4 @@
-use smolrag_kernels::native;
+use smolrag_kernels::{native, rows};
 
 use super::{
     candidates,
@@ -148,6 +148,7 @@ impl VectorIndex {
                 for (query, top) in &mut wanted {
                     let near = self.codes.nearest(query, closely, admitted);
                     let rows = self.vectors.pick(&near);
+                    rows::fetch(&rows);
                     let slots: Vec<u32> = near.iter().map(|&row| self.slots[row]).collect();
                     offer(top, &rows, &slots, query);
                 }
