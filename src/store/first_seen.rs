@@ -85,14 +85,14 @@ impl<K: Ord + Clone> FirstSeen<K> {
 
     /// Takes away an occurrence that was inserted with this key and text.
     pub(super) fn remove(&mut self, key: &K, text: &str) {
-        let Some(id) = self.id(text) else { return };
+        let first = self.by_first.remove(key);
+        let Some(id) = first.or_else(|| self.only()).or_else(|| self.id(text)) else { return };
         self.len -= 1;
         self.rank(id, false);
         let kept = &mut self.texts[id as usize];
-        if *key != kept.first {
+        if first.is_none() {
             kept.others.remove(key);
         } else {
-            self.by_first.remove(key);
             let Some(next) = kept.others.pop_first() else {
                 self.ids.remove(id, text);
                 self.texts.remove(id as usize);
@@ -152,7 +152,17 @@ impl<K: Ord + Clone> FirstSeen<K> {
     }
 
     fn id(&self, text: &str) -> Option<u32> {
-        self.ids.get(text, &|id| &self.texts[id as usize].text)
+        match self.only() {
+            Some(only) => (*self.texts[only as usize].text == *text).then_some(only),
+            None => self.ids.get(text, &|id| &self.texts[id as usize].text),
+        }
+    }
+
+    /// The only text that there is: a thing mostly has one name and one category, which takes no look
+    /// among many.
+    fn only(&self) -> Option<u32> {
+        let (_, &only) = self.by_first.first_key_value()?;
+        (self.by_first.len() == 1).then_some(only)
     }
 
     fn insert_new(&mut self, key: K, text: &Rc<str>) {

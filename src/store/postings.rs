@@ -1,6 +1,6 @@
 //! The entries that have a term, in ascending order of their slots.
 
-use std::mem;
+use std::{hint::black_box, mem};
 
 use slab::Slab;
 
@@ -16,6 +16,9 @@ pub(super) struct Posting {
 
 /// Postings in a block: what an insertion moves at most, a quarter of a kilobyte.
 const BLOCK: usize = 64;
+
+/// So many blocks stand in one line of the processor's cache, or two.
+const FEW_BLOCKS: u32 = 8;
 
 /// How many postings blocks have room for, by their classes: most terms have one entry or two.
 const WIDTHS: [usize; 4] = [2, 8, 24, BLOCK];
@@ -170,18 +173,6 @@ impl List {
         self.len == 0
     }
 
-    /// The beginning of the block that has the slot, or would take it.
-    pub(super) fn block_of(&self, slot: u32) -> Spot {
-        let blocks = self.blocks.as_slice();
-        let after = blocks.partition_point(|block| block.first <= slot);
-        let spans = |at: usize| blocks.get(at).is_some_and(|block| block.spans(slot));
-        let block = match after.checked_sub(1) {
-            Some(before) if spans(before) => before,
-            _ => after,
-        };
-        Spot::new(block, 0, false)
-    }
-
     /// Bytes on the heap, of its own.
     pub(super) fn bytes(&self) -> usize {
         match &self.blocks {
@@ -220,24 +211,96 @@ impl Class {
     }
 }
 
+/// Where the slot is in a block, or would be.
+fn spot(slot: u32, block: usize, postings: &[Packed]) -> Spot {
+    let is_before = |posting: &Packed| posting.slot < slot as u16;
+    // What is new mostly goes behind all others.
+    let place = match postings.last() {
+        Some(last) if !is_before(last) => postings.partition_point(is_before),
+        _ => postings.len(),
+    };
+    let found = postings.get(place).is_some_and(|posting| posting.slot == slot as u16);
+    Spot::new(block, place, found)
+}
+
+/// Blocks of a list among which a slot is looked for.
+struct Range<'a> {
+    blocks: &'a [Block],
+    from: u32,
+    count: u32,
+}
+
+impl<'a> Range<'a> {
+    fn of(list: &'a List) -> Self {
+        let blocks = list.blocks.as_slice();
+        Range { blocks, from: 0, count: blocks.len() as u32 }
+    }
+
+    fn is_wide(&self) -> bool {
+        self.count > FEW_BLOCKS
+    }
+
+    fn halve(&mut self, slot: u32) {
+        let half = self.count / 2;
+        // The last that begins no later, or the first of all.
+        let is_after = self.blocks[(self.from + half) as usize].first > slot;
+        self.from += if is_after { 0 } else { half };
+        self.count -= half;
+    }
+
+    /// A word of what is left of it.
+    fn middle(&self) -> u32 {
+        let middle = self.from + self.count / 2;
+        self.blocks.get(middle as usize).map_or(0, |block| block.first)
+    }
+
+    /// The place of the block that has the slot or would take it, and the block if there is one.
+    fn block(&self, slot: u32) -> (usize, Option<Block>) {
+        let from = self.from as usize;
+        let few = &self.blocks[from..from + self.count as usize];
+        let after = from + few.partition_point(|block| block.first <= slot);
+        let block = |at: usize| self.blocks.get(at).filter(|block| block.spans(slot)).copied();
+        match after.checked_sub(1).map(|before| (before, block(before))) {
+            Some(before @ (_, Some(_))) => before,
+            _ => (after, block(after)),
+        }
+    }
+}
+
 impl Postings {
     pub(super) fn new() -> Self {
         Postings { classes: WIDTHS.map(Class::new), large: Slab::new() }
     }
 
-    /// Where the slot is in its block, or would be.
-    pub(super) fn look(&self, list: &List, slot: u32, spot: Spot) -> Spot {
-        let blocks = list.blocks.as_slice();
-        let block = blocks.get(spot.block()).filter(|block| block.spans(slot));
-        let postings = block.map_or(&[][..], |&block| self.postings(block));
-        let is_before = |posting: &Packed| posting.slot < slot as u16;
-        // What is new mostly goes behind all others.
-        let place = match postings.last() {
-            Some(last) if !is_before(last) => postings.partition_point(is_before),
-            _ => postings.len(),
-        };
-        let found = postings.get(place).is_some_and(|posting| posting.slot == slot as u16);
-        Spot::new(spot.block(), place, found)
+    /// Where the slot is in each of the lists, or would be.
+    ///
+    /// Lists are far apart in memory: to go a step further in all of them before the next in any lets the
+    /// looks wait for memory together.
+    pub(super) fn spots<'a>(&self, slot: u32, lists: impl Iterator<Item = &'a List>) -> Vec<Spot> {
+        let mut ranges: Vec<Range<'_>> = lists.map(Range::of).collect();
+        let mut halved = true;
+        while halved {
+            halved = false;
+            for range in ranges.iter_mut().filter(|range| range.is_wide()) {
+                range.halve(slot);
+                halved = true;
+            }
+        }
+        let mut words = 0;
+        ranges.iter().for_each(|range| words ^= range.middle());
+        let blocks = ranges.into_iter().map(|range| range.block(slot));
+        let found =
+            blocks.map(|(at, block)| (at, block.map_or(&[][..], |block| self.postings(block))));
+        let found: Vec<(usize, &[Packed])> = found.collect();
+        // A block is in four lines of the processor's cache, or fewer.
+        for (_, postings) in &found {
+            for quarter in 0..4 {
+                let word = postings.get(quarter * postings.len() / 4);
+                words ^= word.map_or(0, |posting| u32::from(posting.slot));
+            }
+        }
+        black_box(words);
+        found.into_iter().map(|(at, postings)| spot(slot, at, postings)).collect()
     }
 
     /// Removes the entry at a spot, if it is there.
@@ -245,7 +308,9 @@ impl Postings {
         if !spot.found {
             return;
         }
-        self.set(list, spot, 0);
+        if list.large > 0 {
+            self.set(list, spot, 0);
+        }
         list.len -= 1;
         let block = list.block(spot);
         let Some(left) = block.len().checked_sub(1).filter(|left| *left > 0) else {
@@ -283,7 +348,7 @@ impl Postings {
     }
 
     pub(super) fn frequency(&self, list: &List, slot: u32) -> Option<u32> {
-        let spot = self.look(list, slot, list.block_of(slot));
+        let spot = self.spots(slot, [list].into_iter())[0];
         spot.found.then(|| self.get(list, spot).frequency)
     }
 
@@ -434,7 +499,7 @@ mod tests {
         ) {
             let (mut postings, mut list) = (Postings::new(), List::default());
             let mut plain = BTreeMap::new();
-            let spot = |postings: &Postings, list: &List, slot| postings.look(list, slot, list.block_of(slot));
+            let spot = |postings: &Postings, list: &List, slot| postings.spots(slot, [list].into_iter())[0];
             for slot in (0..ascending).chain(steps) {
                 let slot = start + slot;
                 let at = spot(&postings, &list, slot);

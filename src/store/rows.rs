@@ -7,7 +7,8 @@ const BLOCK: usize = 1 << 15;
 /// Invariant: the rows fill the blocks without a gap.
 pub(super) struct Rows<T> {
     width: usize,
-    per_block: usize,
+    /// How many rows stand in one block, as a power of two: no row is found by a division.
+    bits: u32,
     blocks: Vec<Vec<T>>,
     len: usize,
 }
@@ -17,8 +18,18 @@ impl<T: Copy + Default> Rows<T> {
         Rows::in_blocks_of((BLOCK / size_of::<T>() / width.max(1)).max(1), width)
     }
 
+    /// Blocks of so many rows, or of the power of two below.
     pub(super) fn in_blocks_of(per_block: usize, width: usize) -> Self {
-        Rows { width, per_block, blocks: vec![], len: 0 }
+        Rows { width, bits: per_block.ilog2(), blocks: vec![], len: 0 }
+    }
+
+    fn per_block(&self) -> usize {
+        1 << self.bits
+    }
+
+    /// The block of a row, and the place in it.
+    fn place(&self, row: usize) -> (usize, usize) {
+        (row >> self.bits, row & (self.per_block() - 1))
     }
 
     pub(super) fn width(&self) -> usize {
@@ -30,24 +41,24 @@ impl<T: Copy + Default> Rows<T> {
     }
 
     pub(super) fn get(&self, row: usize) -> &[T] {
-        let start = row % self.per_block * self.width;
-        &self.blocks[row / self.per_block][start..start + self.width]
+        let (block, row) = self.place(row);
+        &self.blocks[block][row * self.width..][..self.width]
     }
 
     pub(super) fn get_mut(&mut self, row: usize) -> &mut [T] {
-        let start = row % self.per_block * self.width;
-        &mut self.blocks[row / self.per_block][start..start + self.width]
+        let (block, row) = self.place(row);
+        &mut self.blocks[block][row * self.width..][..self.width]
     }
 
     /// A new last row. What stands in it is left over.
     pub(super) fn push(&mut self) -> &mut [T] {
-        let (block, row) = (self.len / self.per_block, self.len % self.per_block);
+        let (block, row) = self.place(self.len);
         if block == self.blocks.len() {
             // The first block grows as it is filled, so that few rows take little.
-            let rows = if block == 0 { 1 } else { self.per_block };
+            let rows = if block == 0 { 1 } else { self.per_block() };
             self.blocks.push(vec![T::default(); rows * self.width]);
         } else if self.blocks[block].len() == row * self.width {
-            let rows = (2 * row).min(self.per_block);
+            let rows = (2 * row).min(self.per_block());
             self.blocks[block].resize(rows * self.width, T::default());
         }
         self.len += 1;
@@ -57,7 +68,7 @@ impl<T: Copy + Default> Rows<T> {
     /// Drops the last row.
     pub(super) fn pop(&mut self) {
         self.len -= 1;
-        self.blocks.truncate(self.len.div_ceil(self.per_block));
+        self.blocks.truncate(self.len.div_ceil(self.per_block()));
     }
 
     /// Moves the last row into the place of another.
@@ -83,7 +94,7 @@ impl<T: Copy + Default> Rows<T> {
     /// Each row, those together that stand side by side.
     pub(super) fn groups(&self) -> impl Iterator<Item = Vec<&[T]>> {
         self.blocks.iter().enumerate().map(|(at, block)| {
-            let left = self.len - at * self.per_block;
+            let left = self.len - at * self.per_block();
             block.chunks_exact(self.width).take(left).collect()
         })
     }

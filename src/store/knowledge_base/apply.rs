@@ -116,6 +116,7 @@ impl KnowledgeBase {
     /// Gives the rank of what was there.
     fn take_out(&mut self, source: &str, moves: &mut Vec<Move>) -> Option<u32> {
         let document = self.documents.remove(source)?;
+        document.touch();
         self.slots.remove(document.slot);
         self.held -= document.bytes;
         moves.extend(items(&document).map(|(item, place)| Move::Leave(item, place)));

@@ -138,8 +138,15 @@ pub(crate) struct Tokens {
     pub(crate) rest: usize,
 }
 
+/// What [`Indexed`] is made of.
+struct Texts<'a> {
+    names: Vec<Rc<str>>,
+    keywords: Vec<&'a Rc<str>>,
+    descriptions: Vec<&'a Rc<str>>,
+}
+
 impl Indexed {
-    fn new(names: Vec<Rc<str>>, keywords: Vec<&Rc<str>>, descriptions: Vec<&Rc<str>>) -> Self {
+    fn new(Texts { names, keywords, descriptions }: Texts<'_>) -> Self {
         Indexed {
             themes: (keywords.len() + descriptions.len()) as u32,
             descriptions: descriptions.len() as u32,
@@ -149,6 +156,15 @@ impl Indexed {
                 .collect(),
             excerpts: OnceCell::new(),
         }
+    }
+
+    /// Whether it is of these texts. Mostly a mention more or less leaves a thing of many the same
+    /// texts, and then none of them need be looked at.
+    fn is_of(&self, texts: &Texts<'_>) -> bool {
+        let (names, themes) = self.texts.split_at(self.texts.len() - self.themes as usize);
+        names == texts.names
+            && self.descriptions as usize == texts.descriptions.len()
+            && themes.iter().eq(texts.keywords.iter().chain(&texts.descriptions).copied())
     }
 
     pub(super) fn name(&self) -> &Rc<str> {
@@ -392,51 +408,52 @@ impl Network {
     fn index_entity(&mut self, node: NodeIndex) {
         let slot = node.index() as u32;
         self.entities.vectors.insert(slot, &self.entity_vector(node));
-        let indexed = self.entity_texts(node);
+        let texts = self.entity_texts(node);
+        let changed = !self.graph.weight(node).indexed.is_of(&texts);
+        let indexed = changed.then(|| Indexed::new(texts));
         let entity = self.graph.weight_mut(node);
         entity.category = entity.mentions.most_frequent(EntityPlace::CATEGORY).cloned();
         entity.tokens.set(None);
-        let old = mem::replace(&mut entity.indexed, indexed);
-        let new = &self.graph.weight(node).indexed;
-        revise(&mut self.entities.lexical, slot, &old.texts, &new.texts);
+        follow(&mut entity.indexed, indexed, &mut self.entities.lexical, slot);
     }
 
     fn index_relationship(&mut self, edge: EdgeIndex) {
         let slot = edge.index() as u32;
         self.relationships.vectors.insert(slot, &self.relationship_vector(edge));
-        let indexed = self.relationship_texts(edge);
+        let texts = self.relationship_texts(edge);
+        let changed = !self.graph.edge_weight(edge).indexed.is_of(&texts);
+        let indexed = changed.then(|| Indexed::new(texts));
         let relationship = self.graph.edge_weight_mut(edge);
         relationship.weight = relationship.mentions.weight();
         relationship.tokens.set(None);
-        let old = mem::replace(&mut relationship.indexed, indexed);
-        let new = &self.graph.edge_weight(edge).indexed;
-        revise(&mut self.relationships.lexical, slot, &old.texts, &new.texts);
+        follow(&mut relationship.indexed, indexed, &mut self.relationships.lexical, slot);
     }
 
     /// What an entity is found by: its name, what was merged into it, its descriptions.
-    fn entity_texts(&self, node: NodeIndex) -> Indexed {
+    fn entity_texts(&self, node: NodeIndex) -> Texts<'_> {
         let mut names = vec![self.name(node).clone()];
         names.extend(self.rules.aliases(self.graph.key(node)));
         let mentions = &self.graph.weight(node).mentions;
-        Indexed::new(names, vec![], mentions.distinct(EntityPlace::DESCRIPTION, DESCRIPTIONS))
+        let descriptions = mentions.distinct(EntityPlace::DESCRIPTION, DESCRIPTIONS);
+        Texts { names, keywords: vec![], descriptions }
     }
 
     /// What a relationship is found by: the names of its ends, its keywords, its descriptions.
     ///
     /// The names are as its own mentions write them. Were they the entities' names, a document that
     /// tips the name of an entity would change every relationship that the entity has.
-    fn relationship_texts(&self, edge: EdgeIndex) -> Indexed {
+    fn relationship_texts(&self, edge: EdgeIndex) -> Texts<'_> {
         let mentions = &self.graph.edge_weight(edge).mentions;
         let (first, second) = self.graph.edge_key(edge);
         let ends = [(first, RelationshipPlace::FIRST), (second, RelationshipPlace::SECOND)];
         let names = ends.into_iter().filter_map(|(key, column)| {
             self.rules.name(key).or_else(|| mentions.most_frequent(column))
         });
-        Indexed::new(
-            names.cloned().collect(),
-            mentions.distinct(RelationshipPlace::KEYWORDS, KEYWORD_SETS),
-            mentions.distinct(RelationshipPlace::DESCRIPTION, DESCRIPTIONS),
-        )
+        Texts {
+            names: names.cloned().collect(),
+            keywords: mentions.distinct(RelationshipPlace::KEYWORDS, KEYWORD_SETS),
+            descriptions: mentions.distinct(RelationshipPlace::DESCRIPTION, DESCRIPTIONS),
+        }
     }
 }
 
@@ -505,6 +522,18 @@ impl Ends {
     /// Whether the mention goes against the order of an edge's ends, which is by key.
     fn swapped(&self) -> bool {
         self.source > self.target
+    }
+}
+
+/// Lets a thing and its entry follow its texts, where they changed.
+fn follow(indexed: &mut Indexed, changed: Option<Indexed>, index: &mut LexicalIndex, slot: u32) {
+    match changed {
+        // What was asked of its places was asked of others.
+        None => indexed.excerpts = OnceCell::new(),
+        Some(changed) => {
+            let old = mem::replace(indexed, changed);
+            revise(index, slot, &old.texts, &indexed.texts);
+        }
     }
 }
 
