@@ -128,7 +128,7 @@ mod tests {
                 expected.iter().map(small).collect(),
             );
             assert_eq!(by_number(pairs), expected);
-            // Keys that differ in any byte, more of them than are compared with each other.
+            // Keys that differ in any byte.
             let pairs: Vec<(u64, u32)> = (0..20 * length as u32)
                 .map(|i| (u64::from(i * 7 % 11) << (i % 8 * 8) | 1 << 63, i))
                 .collect();
