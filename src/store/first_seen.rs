@@ -2,10 +2,10 @@ use std::{cmp::Reverse, mem, rc::Rc};
 
 use slab::Slab;
 
-use super::ids::Ids;
+use super::{ids::Ids, mentions::says};
 use crate::order::{OrderedMap, OrderedSet};
 
-/// An ordered multiset of texts: each occurrence has a unique key, and the order of the keys is the
+/// An ordered multiset of the texts that say something: each occurrence has a unique key, and the order of the keys is the
 /// order in which a reader meets them.
 ///
 /// It gives the distinct texts by first occurrence or by frequency, and takes and forgets an
@@ -51,12 +51,12 @@ impl<K: Ord + Clone> FirstSeen<K> {
 
     /// Of occurrences in ascending order of their keys. As inserting one after the other, at a fraction
     /// of the cost: nothing is ranked before its count is known.
-    pub(super) fn of<'a>(occurrences: impl Iterator<Item = (&'a K, &'a Rc<str>)>) -> Self
+    pub(super) fn of<'a>(occurrences: &mut (dyn Iterator<Item = (&'a K, &'a Rc<str>)> + '_)) -> Self
     where
         K: 'a,
     {
         let mut set = FirstSeen::new();
-        for (key, text) in occurrences {
+        for (key, text) in occurrences.filter(|(_, text)| says(text)) {
             match set.id(text) {
                 Some(id) => _ = set.texts[id as usize].others.insert(key.clone()),
                 None => set.insert_new(key.clone(), text),
@@ -69,7 +69,11 @@ impl<K: Ord + Clone> FirstSeen<K> {
     }
 
     /// Adds an occurrence. Its key must be new.
-    pub(super) fn insert(&mut self, mut key: K, text: &Rc<str>) {
+    pub(super) fn insert(&mut self, key: &K, text: &Rc<str>) {
+        if !says(text) {
+            return;
+        }
+        let mut key = key.clone();
         self.len += 1;
         let Some(id) = self.id(text) else { return self.insert_new(key, text) };
         self.rank(id, false);
@@ -85,8 +89,11 @@ impl<K: Ord + Clone> FirstSeen<K> {
 
     /// Takes away an occurrence that was inserted with this key and text.
     pub(super) fn remove(&mut self, key: &K, text: &str) {
+        if !says(text) {
+            return;
+        }
         let first = self.by_first.remove(key);
-        let Some(id) = first.or_else(|| self.only()).or_else(|| self.id(text)) else { return };
+        let Some(id) = first.or_else(|| self.id(text)) else { return };
         self.len -= 1;
         self.rank(id, false);
         let kept = &mut self.texts[id as usize];
@@ -152,17 +159,7 @@ impl<K: Ord + Clone> FirstSeen<K> {
     }
 
     fn id(&self, text: &str) -> Option<u32> {
-        match self.only() {
-            Some(only) => (*self.texts[only as usize].text == *text).then_some(only),
-            None => self.ids.get(text, &|id| &self.texts[id as usize].text),
-        }
-    }
-
-    /// The only text that there is: a thing mostly has one name and one category, which takes no look
-    /// among many.
-    fn only(&self) -> Option<u32> {
-        let (_, &only) = self.by_first.first_key_value()?;
-        (self.by_first.len() == 1).then_some(only)
+        self.ids.get(text, &|id| &self.texts[id as usize].text)
     }
 
     fn insert_new(&mut self, key: K, text: &Rc<str>) {
@@ -202,13 +199,13 @@ mod tests {
                     set.remove(&key, &text);
                 } else {
                     let text: Rc<str> = text.into();
-                    set.insert(key, &text);
+                    set.insert(&key, &text);
                     plain.insert(key, text);
                 }
                 let mut expected = distinct(&plain);
                 if at % 8 == 0 {
                     // Made at once it is the same, and goes on as well.
-                    set = FirstSeen::of(plain.iter());
+                    set = FirstSeen::of(&mut plain.iter());
                 }
                 prop_assert_eq!(set.distinct().cloned().collect::<Vec<_>>(), expected.clone());
                 expected.sort_by_key(|text| Reverse(plain.values().filter(|t| *t == text).count()));

@@ -15,8 +15,9 @@ pub(super) trait Mention: Ord + Clone {
     /// What tells it from the other mentions of the thing, in their order.
     type Key: Ord + Clone;
 
-    /// How many texts it has.
-    const COLUMNS: usize;
+    /// Of each of its texts, how many distinct ones may be asked for, in order; or [`EVERY`] one, and by how
+    /// often they occur.
+    const COLUMNS: &'static [usize];
 
     fn key(&self) -> &Self::Key;
 
@@ -47,11 +48,31 @@ pub(super) enum Mentions<M: Mention> {
 /// How many are few.
 const FEW: usize = 8;
 
+/// See [`Mention::COLUMNS`].
+pub(super) const EVERY: usize = usize::MAX;
+
+/// How many mentions are looked at for the next one that says something else. Where they say too much the
+/// same for that, each text is known with all that say it.
+const FAR: usize = if cfg!(test) { 4 } else { 128 };
+
 pub(super) struct Sum<M: Mention> {
     all: OrderedSet<M>,
-    columns: Vec<FirstSeen<M::Key>>,
+    columns: Vec<Column<M::Key>>,
     vector: Vec<i64>,
     weight: u64,
+}
+
+/// What the mentions of a thing say in one of their texts.
+///
+/// Most mentions change nothing of what may be asked for, and none of it is looked at for them: what one mention
+/// among thousands costs is to wait for the memory that is looked at.
+enum Column<K> {
+    /// All the same, as names mostly are.
+    Same(Rc<str>),
+    /// The first distinct ones with where they occur first: as many as may be asked for, or all there are.
+    First(Vec<(K, Rc<str>)>),
+    /// Each of them.
+    Every(FirstSeen<K>),
 }
 
 impl<M: Mention> Mentions<M> {
@@ -145,7 +166,7 @@ impl<M: Mention> Mentions<M> {
                 found.truncate(limit);
                 found.into_iter().map(|(text, _)| text).collect()
             }
-            Mentions::Many(sum) => sum.columns[column].distinct().take(limit).collect(),
+            Mentions::Many(sum) => sum.columns[column].distinct(limit),
         }
     }
 
@@ -210,7 +231,7 @@ impl<M: Mention> Mentions<M> {
         match self {
             Mentions::Few(list) => list.capacity() * size_of::<M>(),
             Mentions::Many(sum) => {
-                let columns: usize = sum.columns.iter().map(FirstSeen::bytes).sum();
+                let columns: usize = sum.columns.iter().map(Column::bytes).sum();
                 // A B-tree is on average two thirds full.
                 sum.all.len() * size_of::<M>() * 3 / 2 + columns + 8 * sum.vector.len()
             }
@@ -247,6 +268,77 @@ impl<Few: Iterator, Many: Iterator<Item = Few::Item>> Iterator for Iter<Few, Man
     }
 }
 
+/// What mentions say in a column, and where, in order. Not generic, so that what goes through it is compiled once.
+type Said<'s, 'a, K> = &'s mut (dyn Iterator<Item = (&'a K, &'a Rc<str>)> + 's);
+
+impl<K: Ord + Clone> Column<K> {
+    /// Of what is said first, and of all that is said.
+    fn of<'a>(limit: usize, mut said: Said<'_, 'a, K>, all: Said<'_, 'a, K>) -> Self {
+        if limit < EVERY {
+            let mut texts = vec![];
+            while texts.len() < limit
+                && let Some((key, text)) = said.next()
+            {
+                note(&mut texts, limit, key, text);
+            }
+            return Column::First(texts);
+        }
+        match said.next() {
+            Some((_, first)) if Iterator::all(&mut said, |(_, text)| text == first) => {
+                Column::Same(first.clone())
+            }
+            _ => Column::Every(FirstSeen::of(all)),
+        }
+    }
+
+    fn distinct(&self, limit: usize) -> Vec<&Rc<str>> {
+        match self {
+            Column::Same(text) => Some(text).filter(|text| says(text)).into_iter().collect(),
+            Column::First(texts) => texts.iter().map(|(_, text)| text).take(limit).collect(),
+            Column::Every(texts) => texts.distinct().take(limit).collect(),
+        }
+    }
+
+    fn ranked(&self) -> Vec<&Rc<str>> {
+        match self {
+            Column::Every(texts) => texts.ranked(),
+            _ => self.distinct(1),
+        }
+    }
+
+    fn most_frequent(&self) -> Option<&Rc<str>> {
+        match self {
+            Column::Every(texts) => texts.most_frequent(),
+            _ => self.distinct(1).pop(),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Column::Same(_) => 0,
+            Column::First(texts) => texts.capacity() * size_of::<(K, Rc<str>)>(),
+            Column::Every(texts) => texts.bytes(),
+        }
+    }
+}
+
+/// Takes what is said at a key in among the first distinct texts, if it belongs there.
+fn note<K: Ord + Clone>(texts: &mut Vec<(K, Rc<str>)>, limit: usize, key: &K, text: &Rc<str>) {
+    let is_full = texts.len() == limit;
+    if (is_full && texts.last().is_some_and(|(last, _)| last < key)) || !says(text) {
+        return;
+    }
+    if let Some(known) = texts.iter().position(|(_, known)| known == text) {
+        if texts[known].0 < *key {
+            return;
+        }
+        texts.remove(known);
+    }
+    let place = texts.partition_point(|(other, _)| other < key);
+    texts.insert(place, (key.clone(), text.clone()));
+    texts.truncate(limit);
+}
+
 impl<M: Mention> Sum<M> {
     /// Of mentions in order.
     fn of(mentions: Vec<M>) -> Self {
@@ -255,40 +347,47 @@ impl<M: Mention> Sum<M> {
             vector.resize(mention.dimensions(), 0);
             rows::add(&mut vector, mention.raw(), 1);
         }
-        let column = |column| {
-            let texts = mentions.iter().map(|mention| (mention.key(), mention.column(column)));
-            FirstSeen::of(texts.filter(|(_, text)| says(text)))
-        };
-        Sum {
-            columns: (0..M::COLUMNS).map(column).collect(),
-            weight: mentions.iter().map(M::weight).sum(),
-            vector,
-            all: mentions.into_iter().collect(),
-        }
+        let weight = mentions.iter().map(M::weight).sum();
+        let all: OrderedSet<M> = mentions.into_iter().collect();
+        let columns = M::COLUMNS.iter().enumerate();
+        let column = |(at, &limit)| Column::of(limit, &mut said(&all, at), &mut said(&all, at));
+        Sum { columns: columns.map(column).collect(), weight, vector, all }
     }
 
     fn insert(&mut self, mention: M) {
-        for (at, column) in self.columns.iter_mut().enumerate() {
-            let text = mention.column(at);
-            if says(text) {
-                column.insert(mention.key().clone(), text);
-            }
-        }
         self.weight += mention.weight();
         if let Some(vector) = mention.vector() {
             self.vector.resize(vector.dimensions(), 0);
             rows::add(&mut self.vector, vector.raw(), 1);
         }
-        self.all.insert(mention);
+        self.all.insert(mention.clone());
+        for (at, column) in self.columns.iter_mut().enumerate() {
+            let (key, text) = (mention.key(), mention.column(at));
+            match column {
+                Column::Same(same) if same == text => {}
+                Column::Same(_) => *column = every(&self.all, at),
+                Column::First(texts) => note(texts, M::COLUMNS[at], key, text),
+                Column::Every(texts) => texts.insert(key, text),
+            }
+        }
     }
 
     /// The mention given may be a copy that only compares equal; what it added is what leaves.
     fn remove(&mut self, mention: &M) {
         let Some(mention) = self.all.take(mention) else { return };
+        let key = mention.key();
         for (at, column) in self.columns.iter_mut().enumerate() {
-            let text = mention.column(at);
-            if says(text) {
-                column.remove(mention.key(), text);
+            match column {
+                Column::Same(_) => {}
+                Column::First(texts) => {
+                    if let Ok(place) = texts.binary_search_by(|(first, _)| first.cmp(key)) {
+                        texts.remove(place);
+                        if !refill(texts, M::COLUMNS[at], &mut said(&self.all, at)) {
+                            *column = every(&self.all, at);
+                        }
+                    }
+                }
+                Column::Every(texts) => texts.remove(key, mention.column(at)),
             }
         }
         self.weight -= mention.weight();
@@ -296,6 +395,37 @@ impl<M: Mention> Sum<M> {
             rows::add(&mut self.vector, vector.raw(), -1);
         }
     }
+}
+
+fn every<M: Mention>(all: &OrderedSet<M>, column: usize) -> Column<M::Key> {
+    Column::Every(FirstSeen::of(&mut said(all, column)))
+}
+
+fn said<M: Mention>(
+    all: &OrderedSet<M>,
+    column: usize,
+) -> impl Iterator<Item = (&M::Key, &Rc<str>)> {
+    all.iter().map(move |mention| (mention.key(), mention.column(column)))
+}
+
+/// Finds the text that follows as one of the first distinct ones, now that one of them left with its
+/// first mention; whether it was found, or known that there is none, without going far.
+fn refill<K: Ord + Clone>(
+    texts: &mut Vec<(K, Rc<str>)>,
+    limit: usize,
+    said: Said<'_, '_, K>,
+) -> bool {
+    let left = texts.len();
+    for _ in 0..FAR {
+        let Some((key, text)) = said.next() else { return true };
+        if texts.iter().all(|(_, known)| known != text) {
+            note(texts, limit, key, text);
+        }
+        if texts.len() > left {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether there is more in a text than white space.
@@ -343,7 +473,7 @@ mod tests {
     impl Mention for Note {
         type Key = u8;
 
-        const COLUMNS: usize = 1;
+        const COLUMNS: &'static [usize] = &[EVERY, 2];
 
         fn key(&self) -> &u8 {
             &self.key
@@ -388,7 +518,8 @@ mod tests {
                 let listed = listed(&plain);
                 prop_assert_eq!(matches!(mentions, Mentions::Many(_)), plain.len() > FEW);
                 prop_assert_eq!(mentions.iter().collect::<Vec<_>>(), listed.iter().collect::<Vec<_>>());
-                prop_assert_eq!(mentions.distinct(0, 2), listed.distinct(0, 2));
+                prop_assert_eq!(mentions.distinct(0, 9), listed.distinct(0, 9));
+                prop_assert_eq!(mentions.distinct(1, 2), listed.distinct(1, 2));
                 prop_assert_eq!(mentions.ranked(0), listed.ranked(0));
                 prop_assert_eq!(mentions.most_frequent(0), listed.most_frequent(0));
                 prop_assert_eq!(mentions.weight(), listed.weight());

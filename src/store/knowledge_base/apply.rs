@@ -132,9 +132,9 @@ impl KnowledgeBase {
         for document in self.documents.values() {
             let Contribution { entities, relationships, .. } = &*document.contribution;
             let all = items(document).filter(|(item, place)| match item {
-                Item::Entity => is_moved(&entities[place.index as usize].name),
+                Item::Entity => is_moved(&entities[place.index()].name),
                 Item::Relationship => {
-                    let mention = &relationships[place.index as usize];
+                    let mention = &relationships[place.index()];
                     is_moved(&mention.source) || is_moved(&mention.target)
                 }
                 Item::Excerpt | Item::Keyword => false,

@@ -23,7 +23,7 @@ impl KnowledgeBase {
             bytes.text(&entry.id);
             bytes.list(entry.places.iter(), |bytes, place| {
                 bytes.text(&place.0.contribution().source);
-                bytes.number(u64::from(place.0.index));
+                bytes.number(place.0.index() as u64);
             });
             bytes.indexed(&self.excerpts.indices, slot);
         });

@@ -2,10 +2,13 @@
 
 use std::{cell::Cell, cmp::Ordering, hint::black_box, rc::Rc};
 
-use super::Checked;
+use super::{
+    Checked,
+    network::{DESCRIPTIONS, KEYWORD_SETS},
+};
 use crate::{
     record::{Contribution, EntityMention, Excerpt, Filter, RelationshipMention, UnitVector},
-    store::mentions::Mention,
+    store::mentions::{EVERY, Mention},
 };
 
 pub(super) struct Document {
@@ -35,21 +38,33 @@ pub(super) struct Place {
     /// The document's, here too because to look at a document for each comparison with the places of a
     /// hub took a fifth of the time to exchange one among 10,000.
     rank: u32,
-    pub(super) index: u32,
+    /// The index, and in the last bit a mark.
+    at: u32,
     pub(super) document: Rc<Document>,
 }
 
 impl Place {
     pub(super) fn new(document: Rc<Document>, index: u32) -> Self {
-        Place { rank: document.rank, index, document }
+        Place { rank: document.rank, at: index << 1, document }
+    }
+
+    /// The same place, told apart: what it is a place of may stand there twice. In a bit of the index, since a
+    /// hub's are thousands side by side.
+    pub(super) fn marked(mut self, mark: bool) -> Self {
+        self.at = self.at & !1 | u32::from(mark);
+        self
+    }
+
+    fn mark(&self) -> bool {
+        self.at & 1 == 1
     }
 
     pub(super) fn contribution(&self) -> &Contribution {
         &self.document.contribution
     }
 
-    fn index(&self) -> usize {
-        self.index as usize
+    pub(super) fn index(&self) -> usize {
+        (self.at >> 1) as usize
     }
 }
 
@@ -64,7 +79,7 @@ impl Ord for Place {
             by_rank.is_eq() || by_rank == by_source(),
             "ranks are in the order of sources"
         );
-        by_rank.then_with(by_source).then_with(|| self.index.cmp(&other.index))
+        by_rank.then_with(by_source).then_with(|| self.at.cmp(&other.at))
     }
 }
 
@@ -100,7 +115,7 @@ impl ExcerptPlace {
 impl Mention for ExcerptPlace {
     type Key = Place;
 
-    const COLUMNS: usize = 0;
+    const COLUMNS: &'static [usize] = &[];
 
     fn key(&self) -> &Place {
         &self.0
@@ -128,7 +143,7 @@ impl EntityPlace {
 impl Mention for EntityPlace {
     type Key = Place;
 
-    const COLUMNS: usize = 3;
+    const COLUMNS: &'static [usize] = &[EVERY, EVERY, DESCRIPTIONS];
 
     fn key(&self) -> &Place {
         &self.0
@@ -148,12 +163,9 @@ impl Mention for EntityPlace {
     }
 }
 
-/// One description of a relationship. `swapped` says that its source is the edge's second end.
+/// One description of a relationship. Marked if its source is the edge's second end.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct RelationshipPlace {
-    pub(super) place: Place,
-    pub(super) swapped: bool,
-}
+pub(super) struct RelationshipPlace(pub(super) Place);
 
 impl RelationshipPlace {
     pub(super) const FIRST: usize = 0;
@@ -162,25 +174,25 @@ impl RelationshipPlace {
     pub(super) const KEYWORDS: usize = 3;
 
     pub(super) fn mention(&self) -> &RelationshipMention {
-        &self.place.contribution().relationships[self.place.index()]
+        &self.0.contribution().relationships[self.0.index()]
     }
 }
 
 impl Mention for RelationshipPlace {
     type Key = Place;
 
-    const COLUMNS: usize = 4;
+    const COLUMNS: &'static [usize] = &[EVERY, EVERY, DESCRIPTIONS, KEYWORD_SETS];
 
     fn key(&self) -> &Place {
-        &self.place
+        &self.0
     }
 
     fn column(&self, column: usize) -> &Rc<str> {
         let mention = self.mention();
         match column {
-            Self::FIRST if self.swapped => &mention.target,
+            Self::FIRST if self.0.mark() => &mention.target,
             Self::FIRST => &mention.source,
-            Self::SECOND if self.swapped => &mention.source,
+            Self::SECOND if self.0.mark() => &mention.source,
             Self::SECOND => &mention.target,
             Self::DESCRIPTION => &mention.description,
             _ => &mention.keywords,
@@ -197,32 +209,29 @@ impl Mention for RelationshipPlace {
 }
 
 /// One end of one description of a relationship: it names an entity without describing it. No
-/// description has two ends in one entity.
+/// description has two ends in one entity. Marked if it is the target.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct EndPlace {
-    pub(super) place: Place,
-    pub(super) target: bool,
-}
+pub(super) struct EndPlace(pub(super) Place);
 
 impl EndPlace {
     pub(super) const NAME: usize = 0;
 
     pub(super) fn mention(&self) -> &RelationshipMention {
-        &self.place.contribution().relationships[self.place.index()]
+        &self.0.contribution().relationships[self.0.index()]
     }
 }
 
 impl Mention for EndPlace {
     type Key = Place;
 
-    const COLUMNS: usize = 1;
+    const COLUMNS: &'static [usize] = &[EVERY];
 
     fn key(&self) -> &Place {
-        &self.place
+        &self.0
     }
 
     fn column(&self, _: usize) -> &Rc<str> {
-        if self.target { &self.mention().target } else { &self.mention().source }
+        if self.0.mark() { &self.mention().target } else { &self.mention().source }
     }
 }
 
@@ -237,7 +246,7 @@ impl KeywordPlace {
 impl Mention for KeywordPlace {
     type Key = Place;
 
-    const COLUMNS: usize = 1;
+    const COLUMNS: &'static [usize] = &[EVERY];
 
     fn key(&self) -> &Place {
         &self.0
@@ -343,13 +352,13 @@ impl Document {
     }
 
     /// The index of the excerpt that describes an entity, by the index of the description.
-    pub(super) fn entity_excerpt(&self, index: u32) -> usize {
-        self.entity_excerpts[index as usize] as usize
+    pub(super) fn entity_excerpt(&self, index: usize) -> usize {
+        self.entity_excerpts[index] as usize
     }
 
     /// The index of the excerpt that describes a relationship, by the index of the description.
-    pub(super) fn relationship_excerpt(&self, index: u32) -> usize {
-        self.relationship_excerpts[index as usize] as usize
+    pub(super) fn relationship_excerpt(&self, index: usize) -> usize {
+        self.relationship_excerpts[index] as usize
     }
 
     /// The slot of an excerpt by its index.

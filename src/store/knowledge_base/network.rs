@@ -239,12 +239,12 @@ impl Network {
         let Some(ends) = self.ends(&place) else { return };
         let nodes = [&ends.source, &ends.target].map(|key| self.node_or_insert(key));
         for (node, target) in nodes.into_iter().zip([false, true]) {
-            let end = EndPlace { place: place.clone(), target };
+            let end = EndPlace(place.clone().marked(target));
             self.graph.weight_mut(node).ends.insert(end);
             self.touch_node(node);
         }
         let edge = self.graph.edge_or_insert(nodes[0], nodes[1], Edge::new);
-        let mention = RelationshipPlace { place, swapped: ends.swapped() };
+        let mention = RelationshipPlace(place.marked(ends.swapped()));
         self.graph.edge_weight_mut(edge).mentions.insert(mention);
         self.touch_edge(edge);
     }
@@ -254,12 +254,12 @@ impl Network {
         let nodes = [&ends.source, &ends.target].map(|key| self.graph.node(key));
         let [Some(source), Some(target)] = nodes else { return };
         for (node, target) in [(source, false), (target, true)] {
-            let end = EndPlace { place: place.clone(), target };
+            let end = EndPlace(place.clone().marked(target));
             self.graph.weight_mut(node).ends.remove(&end);
             self.touch_node(node);
         }
         let Some(edge) = self.graph.edge(source, target) else { return };
-        let mention = RelationshipPlace { place, swapped: ends.swapped() };
+        let mention = RelationshipPlace(place.marked(ends.swapped()));
         self.graph.edge_weight_mut(edge).mentions.remove(&mention);
         self.touch_edge(edge);
     }
@@ -399,7 +399,7 @@ impl Network {
 
     /// The entities that a relationship mention relates; `None` if they are one.
     fn ends(&self, place: &Place) -> Option<Ends> {
-        let mention = &place.contribution().relationships[place.index as usize];
+        let mention = &place.contribution().relationships[place.index()];
         let source = self.rules.key(&mention.source);
         let target = self.rules.key(&mention.target);
         (source != target).then_some(Ends { source, target })
@@ -472,7 +472,7 @@ impl Admit for AdmittedEntities<'_> {
             let Entity { mentions, ends, .. } =
                 self.network.graph.weight(NodeIndex::new(slot as usize));
             mentions.iter().any(|mention| self.admitted.admits(&mention.0))
-                || ends.iter().any(|end| self.admitted.admits(&end.place))
+                || ends.iter().any(|end| self.admitted.admits(&end.0))
         }
     }
 
@@ -499,7 +499,7 @@ impl Admit for AdmittedRelationships<'_> {
         self.admitted.all() || {
             let edge = EdgeIndex::new(slot as usize);
             let mut mentions = self.network.graph.edge_weight(edge).mentions.iter();
-            mentions.any(|mention| self.admitted.admits(&mention.place))
+            mentions.any(|mention| self.admitted.admits(&mention.0))
         }
     }
 

@@ -59,7 +59,7 @@ pub struct PlaceRef<'a> {
 
 impl<'a> PlaceRef<'a> {
     fn of_excerpt(place: &'a Place) -> Self {
-        PlaceRef { document: &place.document, index: place.index as usize }
+        PlaceRef { document: &place.document, index: place.index() }
     }
 
     /// The document.
@@ -180,12 +180,12 @@ impl<'a> EntityRef<'a> {
         let entity = self.network.graph.weight(self.node);
         let described = entity.mentions.iter().map(|mention| PlaceRef {
             document: &mention.0.document,
-            index: mention.0.document.entity_excerpt(mention.0.index),
+            index: mention.0.document.entity_excerpt(mention.0.index()),
         });
         let named = (!self.is_described()).then(|| entity.ends.iter()).into_iter().flatten();
         described.chain(named.map(|end| PlaceRef {
-            document: &end.place.document,
-            index: end.place.document.relationship_excerpt(end.place.index),
+            document: &end.0.document,
+            index: end.0.document.relationship_excerpt(end.0.index()),
         }))
     }
 
@@ -224,7 +224,7 @@ impl<'a> EntityRef<'a> {
     fn left_by(self, filter: &Filter) -> (Mentions<EntityPlace>, Mentions<EndPlace>) {
         let Entity { mentions, ends, .. } = self.network.graph.weight(self.node);
         let mentions = mentions.only(|mention| matches(filter, &mention.0));
-        (mentions, ends.only(|end| matches(filter, &end.place)))
+        (mentions, ends.only(|end| matches(filter, &end.0)))
     }
 
     /// The name of its view: a relationship needs no more of its ends.
@@ -240,7 +240,7 @@ impl<'a> EntityRef<'a> {
         let edges = self.network.graph.edges_of(self.node).into_iter();
         let left = edges.filter(|edge| {
             let mentions = &self.network.graph.edge_weight(*edge).mentions;
-            mentions.iter().any(|mention| matches(filter, &mention.place))
+            mentions.iter().any(|mention| matches(filter, &mention.0))
         });
         left.count()
     }
@@ -370,7 +370,7 @@ impl<'a> RelationshipRef<'a> {
             };
         }
         let mentions = &self.network.graph.edge_weight(self.edge).mentions;
-        let mentions = mentions.only(|mention| matches(filter, &mention.place));
+        let mentions = mentions.only(|mention| matches(filter, &mention.0));
         RelationshipView {
             weight: mentions.weight() as f64 / f64::from(Weight::UNIT),
             descriptions: owned(mentions.distinct(RelationshipPlace::DESCRIPTION, DESCRIPTIONS)),
@@ -383,8 +383,8 @@ impl<'a> RelationshipRef<'a> {
     /// Where it was read, by source and position.
     pub fn places(self) -> impl Iterator<Item = PlaceRef<'a>> {
         self.network.graph.edge_weight(self.edge).mentions.iter().map(|mention| PlaceRef {
-            document: &mention.place.document,
-            index: mention.place.document.relationship_excerpt(mention.place.index),
+            document: &mention.0.document,
+            index: mention.0.document.relationship_excerpt(mention.0.index()),
         })
     }
 
