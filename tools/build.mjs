@@ -17,8 +17,8 @@ function compileCore() {
   run("cargo", "build", "--quiet", "--release", "--package", "smolrag", "--lib", "--target", "wasm32-unknown-unknown",
     // Panics name the files they come from: those of dependencies without the builder's home directory. Compiled for
     // size, even a function of three instructions is called; with those inlined the wasm is no larger, and takes a
-    // fifteenth less time to ingest.
-    "--config", `target.wasm32-unknown-unknown.rustflags = ["--remap-path-prefix=${cargoHome}/registry/src=", "-Cllvm-args=-inline-threshold=15"]`);
+    // fifteenth less time to ingest; with those of some more, 2 kB larger, and takes a twentieth less to search.
+    "--config", `target.wasm32-unknown-unknown.rustflags = ["--remap-path-prefix=${cargoHome}/registry/src=", "-Cllvm-args=-inline-threshold=25"]`);
   const built = join(process.env.CARGO_TARGET_DIR, "wasm32-unknown-unknown/release/smolrag.wasm");
   run("wasm-bindgen", built, "--target", "web", "--omit-default-module-path", "--out-dir", join(pkg, "wasm"), "--out-name", "smolrag");
   bindingsAsFunction(join(pkg, "wasm/smolrag"));

@@ -5,7 +5,7 @@
 //! add up in a byte. F. André, A.-M. Kermarrec, N. Le Scouarnec, "Cache locality is not enough:
 //! High-Performance Nearest Neighbor Search with Product Quantization Fast Scan", VLDB 2015.
 
-use std::ops::Range;
+use std::{f32::consts::FRAC_2_PI, ops::Range};
 
 use crate::lanes::{Lanes, Native};
 
@@ -14,6 +14,9 @@ pub const ROWS: usize = 32;
 
 /// The most that one of the sums counts: eight add up to less than 256.
 const MOST: i32 = 31;
+
+/// How far from the mean [`Table::least`] goes.
+const DEVIATIONS: f32 = 4.0;
 
 /// The signs of four components of 32 vectors: in byte `i` those of vector `i` in the low bits, of vector
 /// `i + 16` in the high ones, a bit set for what is negative.
@@ -41,26 +44,55 @@ pub fn copy(from: &[Group], row: usize, to: &mut [Group], at: usize) {
     }
 }
 
-/// What each combination of signs of each four components is worth for a query, from 0 on.
-#[inline(never)]
-pub fn table(query: &[[i16; 8]]) -> Vec<Group> {
-    let (fours, _) = query.as_flattened().as_chunks::<4>();
-    let size = |four: &[i16; 4]| -> i32 { four.iter().map(|&c| i32::from(c).abs()).sum() };
-    let largest = fours.iter().map(size).max().unwrap_or(0).max(1);
-    // Of `largest` both ways, in parts of 2²⁶: the largest product takes 31 bits.
-    let share = (MOST << 26) / (2 * largest);
-    let worth = |four: &[i16; 4]| {
-        let mut sums = [0; 16];
-        sums[0] = size(four) + four.iter().map(|&c| i32::from(c)).sum::<i32>();
-        for (sign, &component) in four.iter().enumerate() {
-            let (known, negated) = sums.split_at_mut(1 << sign);
-            for (sum, known) in negated.iter_mut().zip(known) {
-                *sum = *known - 2 * i32::from(component);
+/// What the signs of vectors are worth to a query.
+pub struct Table {
+    /// For each four components what each combination of their signs is worth, from 0 on.
+    pub groups: Vec<Group>,
+    /// What counts one.
+    unit: f32,
+    /// The sum of the sizes of the query's components.
+    size: f32,
+}
+
+impl Table {
+    /// Of a query after its rotation.
+    #[inline(never)]
+    pub fn new(query: &[[i16; 8]]) -> Table {
+        let (fours, _) = query.as_flattened().as_chunks::<4>();
+        let size = |four: &[i16; 4]| -> i32 { four.iter().map(|&c| i32::from(c).abs()).sum() };
+        let largest = fours.iter().map(size).max().unwrap_or(0).max(1);
+        // Of `largest` both ways, in parts of 2²⁶: the largest product takes 31 bits.
+        let share = (MOST << 26) / (2 * largest);
+        let worth = |four: &[i16; 4]| {
+            let mut sums = [0; 16];
+            sums[0] = size(four) + four.iter().map(|&c| i32::from(c)).sum::<i32>();
+            for (sign, &component) in four.iter().enumerate() {
+                let (known, negated) = sums.split_at_mut(1 << sign);
+                for (sum, known) in negated.iter_mut().zip(known) {
+                    *sum = *known - 2 * i32::from(component);
+                }
             }
+            sums.map(|sum| ((sum * share + (1 << 25)) >> 26) as u8)
+        };
+        Table {
+            groups: fours.iter().map(worth).collect(),
+            unit: (2 * largest) as f32 / MOST as f32,
+            size: fours.iter().map(size).sum::<i32>() as f32,
         }
-        sums.map(|sum| ((sum * share + (1 << 25)) >> 26) as u8)
-    };
-    fours.iter().map(worth).collect()
+    }
+
+    /// What a vector whose cosine to the query is this or more is worth at least: in all cases but one in 30,000.
+    ///
+    /// `length` is that of the query. Of a unit vector and another of d components, rotated at random, the sum of the
+    /// products of one's components and the other's signs is √(2d/π) times their cosine, give or take √(1 − 2/π): the
+    /// two errors of which section 3.2 of the paper on RaBitQ speaks, that of the length of a code and that of its direction.
+    #[inline(never)]
+    pub fn least(&self, cosine: f32, length: f32) -> u16 {
+        let components = (4 * self.groups.len()) as f32;
+        let mean = cosine * (components * FRAC_2_PI).sqrt();
+        let deviation = (1.0 - FRAC_2_PI).sqrt();
+        ((length * (mean - DEVIATIONS * deviation) + self.size) / self.unit) as u16
+    }
 }
 
 /// What each vector of a block is worth, and a bit for each that is worth `least` or more; without such a
@@ -161,9 +193,23 @@ impl Best {
         }
     }
 
-    /// The rows of the best, ascending: as many as are wanted, and whatever is worth as much as the last of them.
-    pub fn into_rows(self) -> Vec<usize> {
-        let best = self.taken.into_iter().filter(|&(worth, _)| worth >= self.least);
-        best.map(|(_, row)| row as usize).collect()
+    /// The worth that so many have or more; of fewer, the least.
+    #[inline(never)]
+    pub fn worth_of(&self, wanted: usize) -> u16 {
+        let mut reach = 0;
+        let better = self.counts.iter().rposition(|&count| {
+            reach += count as usize;
+            reach >= wanted
+        });
+        self.least.max(better.unwrap_or(0) as u16)
+    }
+
+    /// Of the rows of the best those with such worths, ascending. The best are as many as are wanted, and whatever is
+    /// worth as much as the last of them.
+    #[inline(never)]
+    pub fn rows(&self, worths: Range<u16>) -> Vec<u32> {
+        let worths = worths.start.max(self.least)..worths.end;
+        let these = self.taken.iter().filter(|(worth, _)| worths.contains(worth));
+        these.map(|&(_, row)| row).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! Vectors as numbers of 12 bits: eight in one place, which suffice to choose by, the other four in
 //! another, for the last word.
 
-use std::rc::Rc;
+use std::{hint::black_box, rc::Rc};
 
 use crate::lanes::Lanes;
 
@@ -152,11 +152,55 @@ pub fn dot<L: Lanes>(a: &[i16], b: &[i16]) -> i32 {
     tail.fold(sum, |sum, (&a, &b)| sum.wrapping_add(i32::from(a) * i32::from(b)))
 }
 
-/// Looks at each row, so that they are on their way from memory together before each is waited for.
+/// These rows of blocks that hold a power of two of rows each. Looks at each row, so that they are on their way from
+/// memory together before each is waited for.
 #[inline(never)]
-pub fn fetch(rows: &[&[i16]]) {
-    let seen = rows.iter().filter_map(|row| row.first()).fold(0, |seen, first| seen ^ first);
-    std::hint::black_box(seen);
+pub fn pick<'a>(blocks: &'a [Vec<i16>], bits: u32, width: usize, rows: &[u32]) -> Vec<&'a [i16]> {
+    let mut seen = 0;
+    let picked = pick_each(blocks, bits, width, rows, |row| {
+        seen ^= row.first().copied().unwrap_or(0);
+    });
+    black_box(seen);
+    picked
+}
+
+/// [`pick`] for rows that are shorter than what memory gives in advance: looks at each line of them.
+#[inline(never)]
+pub fn pick_bytes<'a>(
+    blocks: &'a [Vec<u8>],
+    bits: u32,
+    width: usize,
+    rows: &[u32],
+) -> Vec<&'a [u8]> {
+    let mut seen = 0;
+    let picked = pick_each(blocks, bits, width, rows, |row| {
+        seen ^= row.iter().step_by(64).fold(0, |seen, byte| seen ^ byte);
+    });
+    black_box(seen);
+    picked
+}
+
+#[inline(always)]
+fn pick_each<'a, T>(
+    blocks: &'a [Vec<T>],
+    bits: u32,
+    width: usize,
+    rows: &[u32],
+    mut look: impl FnMut(&[T]),
+) -> Vec<&'a [T]> {
+    let picked = rows.iter().map(|&row| {
+        let (block, row) = (row as usize >> bits, row as usize & ((1 << bits) - 1));
+        let row = &blocks[block][row * width..][..width];
+        look(row);
+        row
+    });
+    picked.collect()
+}
+
+/// The numbers at these places.
+#[inline(never)]
+pub fn gather(numbers: &[u32], places: &[u32]) -> Vec<u32> {
+    places.iter().map(|&place| numbers[place as usize]).collect()
 }
 
 /// The dot products of rows with a query, each as [`dot`] gives it: of four rows side by side, so that they are

@@ -25,6 +25,25 @@ pub const fn visible_but(bytes: &[u8]) -> Bytes {
     set
 }
 
+/// Looks at each text, so that they are on their way from memory together before each is waited for.
+#[inline(never)]
+pub fn fetch(texts: &[&str]) {
+    let firsts = texts.iter().filter_map(|text| text.as_bytes().first());
+    std::hint::black_box(firsts.fold(0, |seen, first| seen ^ first));
+}
+
+/// Texts, a line each.
+#[inline(never)]
+pub fn lines(texts: &[&str]) -> String {
+    fetch(texts);
+    let mut lines = String::with_capacity(texts.iter().map(|text| text.len() + 1).sum());
+    for text in texts {
+        lines.push_str(text);
+        lines.push('\n');
+    }
+    lines
+}
+
 /// Where the first of such bytes stands, from there on.
 #[inline(never)]
 pub fn find(text: &[u8], from: usize, bytes: &Bytes) -> Option<usize> {

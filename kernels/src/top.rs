@@ -4,7 +4,7 @@ use crate::sort;
 
 /// Keeps what comes first by key, as much as is wanted, and whatever is level with the last of it.
 ///
-/// It sorts only when twice as much is there: most of what is offered is not good enough and costs one comparison.
+/// It chooses only when twice as much is there: most of what is offered is not good enough and costs one comparison.
 pub struct Top {
     wanted: usize,
     /// What has a greater key is not among them.
@@ -65,24 +65,65 @@ impl Top {
         (key ^ !(1 << 63)) as i64
     }
 
+    /// The key of the last that is wanted, if so many were taken.
+    #[inline(never)]
+    pub fn last(&mut self) -> Option<u64> {
+        self.settle();
+        (self.limit < u64::MAX).then_some(self.limit)
+    }
+
     /// What was kept, by key: fewer than are wanted; then the key of the last and all that have it, in no order.
     pub fn finish(mut self) -> (Vec<(u64, u32)>, u64, Vec<u32>) {
         self.settle();
-        (self.before, self.limit, self.level)
+        (sort(self.before), self.limit, self.level)
     }
 
+    /// Drops what is not among the best of what is there; to sort all of it would take several times as long.
     fn settle(&mut self) {
-        self.before = sort(std::mem::take(&mut self.before));
-        let Some(last) = self.wanted.checked_sub(1).and_then(|last| self.before.get(last)) else {
+        let Some(last) = self.wanted.checked_sub(1).filter(|&last| last < self.before.len()) else {
             return;
         };
-        self.limit = last.0;
-        let from = self.before.partition_point(|(key, _)| *key < self.limit);
-        let behind = self.before.drain(from..);
-        let level = behind.take_while(|(key, _)| *key == self.limit);
+        let limit = nth(&mut self.before, last);
+        self.limit = limit;
         self.level.clear();
-        self.level.extend(level.map(|(_, slot)| slot));
+        self.before.retain(|&(key, slot)| {
+            if key == limit {
+                self.level.push(slot);
+            }
+            key < limit
+        });
     }
+}
+
+/// The key that would be at this place if they were sorted; moves the pairs about. C. A. R. Hoare's Quickselect, 1961; a
+/// tenth of the standard library's code.
+fn nth(mut pairs: &mut [(u64, u32)], mut place: usize) -> u64 {
+    loop {
+        let [a, b, c] = [0, pairs.len() / 2, pairs.len() - 1].map(|at| pairs[at].0);
+        let middle = a.max(b).min(a.min(b).max(c));
+        let less = to_front(pairs, |key| key < middle);
+        if place < less {
+            pairs = &mut pairs[..less];
+            continue;
+        }
+        (pairs, place) = (&mut pairs[less..], place - less);
+        let level = to_front(pairs, |key| key == middle);
+        if place < level {
+            return middle;
+        }
+        (pairs, place) = (&mut pairs[level..], place - level);
+    }
+}
+
+/// Moves the pairs with such keys before the others, and counts them.
+#[inline(always)]
+fn to_front(pairs: &mut [(u64, u32)], is_such: impl Fn(u64) -> bool) -> usize {
+    let mut front = 0;
+    for at in 0..pairs.len() {
+        pairs.swap(at, front);
+        front += usize::from(is_such(pairs[front].0));
+    }
+    front
 }
 
 /// Sums of positive numbers by slot.
@@ -98,30 +139,24 @@ impl Sums {
     /// Adds the same to each slot.
     #[inline(never)]
     pub fn add(&mut self, slots: &[u32], score: f64) {
-        self.reach(slots);
         slots.iter().for_each(|&slot| self.add_one(slot, score));
     }
 
     /// Adds to each slot `weight` by the sum of its place and `damping`.
     #[inline(never)]
     pub fn add_by_place(&mut self, slots: &[u32], weight: f64, damping: f64) {
-        self.reach(slots);
         for (place, &slot) in slots.iter().enumerate() {
             self.add_one(slot, weight / (damping + place as f64));
         }
     }
 
-    /// Makes room for the sums of slots.
-    fn reach(&mut self, slots: &[u32]) {
-        let last = slots.iter().copied().max().unwrap_or(0) as usize;
-        if last >= self.sums.len() {
-            self.sums.resize(2 * last + 1, 0.0);
-        }
-    }
-
     #[inline(always)]
     fn add_one(&mut self, slot: u32, score: f64) {
-        let sum = &mut self.sums[slot as usize];
+        let at = slot as usize;
+        if at >= self.sums.len() {
+            self.sums.resize(2 * at + 1, 0.0);
+        }
+        let sum = &mut self.sums[at];
         if *sum == 0.0 && score > 0.0 {
             self.found.push(slot);
         }

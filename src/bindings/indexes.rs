@@ -9,55 +9,37 @@ use wasm_bindgen::prelude::*;
 use crate::{
     host::error_to_js,
     record,
-    store::{CompactIndex, Field, LexicalIndex, Match, Matching},
+    store::{Admit, CompactIndex, Field, LexicalIndex, Match, Matching},
 };
 
 type Result<T> = std::result::Result<T, JsValue>;
 
-/// An entry in the order of its id, which JavaScript has.
-struct Id<'a> {
-    number: u32,
+/// The ids, which JavaScript has.
+struct Ids<'a> {
     /// Compares the ids of two numbers, as a sort does.
     compare: &'a Function,
+    /// Whether a number may be found.
+    filter: Option<Function>,
 }
 
-impl Ord for Id<'_> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        if self.number == other.number {
+// The package's own functions; they throw nothing.
+impl Admit for Ids<'_> {
+    fn all(&self) -> bool {
+        self.filter.is_none()
+    }
+
+    fn admits(&self, number: u32) -> bool {
+        self.filter.as_ref().is_none_or(|filter| {
+            filter.call1(&JsValue::UNDEFINED, &number.into()).is_ok_and(|passes| passes.is_truthy())
+        })
+    }
+
+    fn order(&self, one: u32, other: u32) -> Ordering {
+        if one == other {
             return Ordering::Equal;
         }
-        // The package's own function; it throws nothing.
-        let order =
-            self.compare.call2(&JsValue::UNDEFINED, &self.number.into(), &other.number.into());
+        let order = self.compare.call2(&JsValue::UNDEFINED, &one.into(), &other.into());
         order.ok().and_then(|order| order.as_f64()).unwrap_or(0.0).total_cmp(&0.0)
-    }
-}
-
-impl PartialOrd for Id<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Id<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.number == other.number
-    }
-}
-
-impl Eq for Id<'_> {}
-
-/// Gives the id of what the filter, if there is one, lets pass.
-fn admit<'a>(
-    compare: &'a Function,
-    filter: &'a Option<Function>,
-) -> impl Fn(u32) -> Option<Id<'a>> + 'a {
-    move |number| {
-        // The package wraps the user's function; it throws nothing.
-        let passes = filter.as_ref().is_none_or(|filter| {
-            filter.call1(&JsValue::UNDEFINED, &number.into()).is_ok_and(|passes| passes.is_truthy())
-        });
-        passes.then_some(Id { number, compare })
     }
 }
 
@@ -110,7 +92,8 @@ impl Vectors {
         exact: bool,
         filter: Option<Function>,
     ) -> Result<Vec<f64>> {
-        let found = self.index.search(query, k, exact, admit(&self.compare, &filter));
+        let ids = Ids { compare: &self.compare, filter };
+        let found = self.index.search_among(query, k, exact, &ids);
         found.map(pairs).map_err(thrown)
     }
 
@@ -162,7 +145,8 @@ impl Lexical {
         filter: Option<Function>,
     ) -> Vec<f64> {
         let matching = Matching { prefix, typos };
-        pairs(self.index.search_as(query, matching, k, admit(&self.compare, &filter)))
+        let ids = Ids { compare: &self.compare, filter };
+        pairs(self.index.search_among(query, matching, k, &ids))
     }
 
     /// How many entries there are.

@@ -12,6 +12,8 @@
 
 use std::{borrow::Cow, cmp::Ordering, collections::BinaryHeap, rc::Rc};
 
+use smolrag_kernels::text;
+
 use super::{
     fusion::{Scores, diverse, fuse},
     retrieve::{FRAME, Found, FoundEntity, FoundExcerpt, FoundRelationship, RetrieveOptions},
@@ -83,8 +85,8 @@ impl<'a> Search<'a> {
                 self.relationship_tokens(relationship)
             });
         }
-        let knowledge = self.knowledge;
-        let mut ids = Ids { knowledge, lines: String::new(), count: 0, things: 0, known: vec![] };
+        graph.fetch();
+        let mut ids = Ids::default();
         let entities = graph.entities.into_iter();
         let relationships = graph.relationships.into_iter();
         Found {
@@ -95,7 +97,7 @@ impl<'a> Search<'a> {
             relationships: relationships
                 .map(|(relationship, score)| self.relationship(relationship, score, &mut ids))
                 .collect(),
-            mentioned_in: ids.lines,
+            mentioned_in: ids.lines(self.knowledge),
             ..Found::default()
         }
     }
@@ -324,7 +326,7 @@ impl<'a> Search<'a> {
         FRAME + own_tokens(one).name + own_tokens(other).name + rest
     }
 
-    fn entity(&self, entity: EntityRef<'a>, score: f64, ids: &mut Ids<'_>) -> FoundEntity {
+    fn entity(&self, entity: EntityRef<'a>, score: f64, ids: &mut Ids) -> FoundEntity {
         let view = entity.view(&self.options.filter);
         FoundEntity {
             description: lines(&view.descriptions),
@@ -340,7 +342,7 @@ impl<'a> Search<'a> {
         &self,
         relationship: RelationshipRef<'a>,
         score: f64,
-        ids: &mut Ids<'_>,
+        ids: &mut Ids,
     ) -> FoundRelationship {
         let view = relationship.view(&self.options.filter);
         let [source, target] = view.ends;
@@ -358,18 +360,16 @@ impl<'a> Search<'a> {
 }
 
 /// The excerpts that things were read from, each once.
-struct Ids<'a> {
-    knowledge: &'a KnowledgeBase,
-    /// Their ids, a line each.
-    lines: String,
-    count: u32,
+#[derive(Default)]
+struct Ids {
+    slots: Vec<u32>,
     /// How many things have asked.
     things: u32,
     /// By slot the place among them and the last thing that asked for it, both counted from one.
     known: Vec<[u32; 2]>,
 }
 
-impl Ids<'_> {
+impl Ids {
     /// Where the first [`EXCERPTS`] of them are: what is in every document would take longer to hand over
     /// than to find.
     fn of(&mut self, slots: &[u32]) -> Vec<u32> {
@@ -387,19 +387,32 @@ impl Ids<'_> {
             if *asked_by != self.things {
                 *asked_by = self.things;
                 if *place == 0 {
-                    self.count += 1;
-                    *place = self.count;
-                    self.lines.push_str(self.knowledge.excerpt_id(slot));
-                    self.lines.push('\n');
+                    self.slots.push(slot);
+                    *place = self.slots.len() as u32;
                 }
                 found.push(*place - 1);
             }
         }
         found
     }
+
+    /// Their ids, a line each.
+    fn lines(&self, knowledge: &KnowledgeBase) -> String {
+        let ids: Vec<&str> = self.slots.iter().map(|&slot| knowledge.excerpt_id(slot)).collect();
+        text::lines(&ids)
+    }
 }
 
 impl<'a> Neighbourhood<'a> {
+    /// What will be shown stands far apart in memory.
+    fn fetch(&self) {
+        let entities = self.entities.iter().flat_map(|(entity, _)| entity.texts());
+        let relationships =
+            self.relationships.iter().flat_map(|(relationship, _)| relationship.texts());
+        let texts: Vec<&str> = entities.chain(relationships).map(|text| &**text).collect();
+        text::fetch(&texts);
+    }
+
     /// Both, taking turns, each item once.
     fn joined_with(self, other: Neighbourhood<'a>) -> Neighbourhood<'a> {
         Neighbourhood {

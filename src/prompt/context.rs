@@ -1,31 +1,44 @@
 //! Retrieved context and a conversation as text.
 
-use super::{fence::fenced, passage::with_fence};
-use crate::port::{Context, Role, Turn};
+use super::{
+    fence::{add, add_fenced},
+    passage::with_fence,
+};
+use crate::port::{Context, ContextExcerpt, Role, Turn};
 
 /// The context as a model is shown it: numbered passages, then what the graph knows. Empty if
 /// nothing was retrieved.
 pub fn render_context(context: &Context) -> String {
-    let mut parts = Vec::new();
+    let mut shown = String::new();
     if !context.entities.is_empty() {
-        parts.push(fenced("entities", &entities(context)));
+        add_fenced(&mut shown, "entities", &entities(context));
     }
     if !context.relationships.is_empty() {
-        parts.push(fenced("relationships", &relationships(context)));
+        let separator = separator(&shown);
+        add(&mut shown, &[separator]);
+        add_fenced(&mut shown, "relationships", &relationships(context));
     }
-    parts.extend((0..context.excerpts.len()).map(|index| passage(context, index)));
-    parts.join("\n")
+    for (index, excerpt) in context.excerpts.iter().enumerate() {
+        let separator = separator(&shown);
+        add(&mut shown, &[separator, "[", &(index + 1).to_string(), "]\n"]);
+        add_fenced(&mut shown, "passage", &passage(excerpt));
+    }
+    shown
 }
 
-fn passage(context: &Context, index: usize) -> String {
-    let excerpt = &context.excerpts[index];
-    let mut place = excerpt.source.to_string();
+/// What stands before the next part.
+fn separator(shown: &str) -> &'static str {
+    if shown.is_empty() { "" } else { "\n" }
+}
+
+fn passage(excerpt: &ContextExcerpt) -> String {
+    let mut passage = String::new();
+    add(&mut passage, &["(", &excerpt.source]);
     for heading in excerpt.headings.iter() {
-        place += " > ";
-        place += heading;
+        add(&mut passage, &[" > ", heading]);
     }
-    let text = with_fence(&excerpt.text, excerpt.fence.as_deref());
-    format!("[{}]\n{}", index + 1, fenced("passage", &format!("({place})\n{text}")))
+    add(&mut passage, &[")\n", &with_fence(&excerpt.text, excerpt.fence.as_deref())]);
+    passage
 }
 
 fn entities(context: &Context) -> String {
@@ -57,11 +70,6 @@ fn add_known(line: &mut String, kind: &str, description: &str) {
     line.push('\n');
 }
 
-/// There are a hundred lines and more: not by `format!`, which took most of the time.
-fn add(line: &mut String, parts: &[&str]) {
-    parts.iter().for_each(|part| line.push_str(part));
-}
-
 /// The conversation, a line for each turn.
 pub(super) fn render_history(history: &[Turn]) -> String {
     let lines = history.iter().map(|turn| {
@@ -77,7 +85,7 @@ pub(super) fn render_history(history: &[Turn]) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::port::{ContextEntity, ContextExcerpt, ContextRelationship};
+    use crate::port::{ContextEntity, ContextRelationship};
 
     /// A context of these passages and one relationship.
     pub(in crate::prompt) fn context(passages: &[&str]) -> Context {

@@ -1,5 +1,7 @@
 //! A passage with what a model must know of its place in the document.
 
+use std::borrow::Cow;
+
 use super::fence::fenced;
 use crate::{port::DocumentText, record::heading_path, text::estimate_tokens};
 
@@ -67,7 +69,7 @@ impl<'d> Passage<'d> {
     }
 
     /// The passage itself; code that was cut out of a fenced block gets its fence back.
-    fn text(&self) -> String {
+    fn text(&self) -> Cow<'_, str> {
         let excerpt = &self.document.excerpts[self.index];
         with_fence(&excerpt.text, excerpt.fence.as_deref())
     }
@@ -108,12 +110,12 @@ impl<'d> Passage<'d> {
 }
 
 /// Code that was cut out of a fenced block, with a fence again.
-pub(super) fn with_fence(text: &str, fence: Option<&str>) -> String {
-    let Some(opening) = fence else { return text.to_owned() };
+pub(super) fn with_fence<'t>(text: &'t str, fence: Option<&str>) -> Cow<'t, str> {
+    let Some(opening) = fence else { return text.into() };
     let opening = opening.trim();
     let mark = opening.chars().next().unwrap_or('`');
     let close: String = opening.chars().take_while(|&c| c == mark).collect();
-    format!("{opening}\n{}\n{close}", text.trim_end_matches('\n'))
+    format!("{opening}\n{}\n{close}", text.trim_end_matches('\n')).into()
 }
 
 fn first_tokens(text: &str, limit: usize) -> &str {

@@ -1,4 +1,4 @@
-use std::rc::Rc;
+use std::{ops::Range, rc::Rc};
 
 use ecow::EcoString;
 use serde::Serialize;
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     order::{sort, sort_by_key},
-    text::{self, Form, forms, is_stopword, terms},
+    text::{self, Form, forms, is_stopword},
 };
 
 /// One part of an entry, for example its heading.
@@ -233,8 +233,11 @@ impl LexicalIndex {
 
     /// The statistics that a search for these texts goes by.
     pub fn statistics<S: AsRef<str>>(&self, queries: &[S]) -> Statistics {
-        let mut terms: Vec<String> =
-            queries.iter().flat_map(|query| wanted(query.as_ref())).map(|term| term.text).collect();
+        let mut terms: Vec<String> = queries
+            .iter()
+            .flat_map(|query| self.wanted(query.as_ref()))
+            .map(|term| term.text)
+            .collect();
         sort(&mut terms);
         terms.dedup();
         let known = terms.iter().filter_map(|term| self.known(term));
@@ -396,7 +399,8 @@ impl LexicalIndex {
     /// The sum goes in the order of the terms' texts, so that it rounds the same whatever the query's order and
     /// the index's history.
     fn scores(&self, query: &str) -> Scores {
-        let mut wanted: Vec<String> = wanted(query).into_iter().map(|term| term.text).collect();
+        let mut wanted: Vec<String> =
+            self.wanted(query).into_iter().map(|term| term.text).collect();
         sort(&mut wanted);
         let mut scores = Scores::new(self.entries.len());
         for same in wanted.chunk_by(|a, b| a == b) {
@@ -411,7 +415,7 @@ impl LexicalIndex {
     fn scores_as(&self, query: &str, matching: Matching) -> Scores {
         let mut scores = Scores::new(self.entries.len());
         let mut frequencies = vec![0.0; self.entries.len()];
-        let wanted = wanted(query);
+        let wanted = self.wanted(query);
         let end = wanted.last().map_or(0, |term| term.at.end);
         let mut words: Vec<(String, String, bool)> = wanted
             .into_iter()
@@ -454,6 +458,26 @@ impl LexicalIndex {
         let scored = slots.iter().map(|&slot| score(slot)).collect();
         slots.into_iter().for_each(|slot| frequencies[slot] = 0.0);
         scored
+    }
+
+    /// The terms to look for. Questions are full of words that stand in every text and add up to noise.
+    fn wanted(&self, query: &str) -> Vec<text::Term> {
+        let mut all = vec![];
+        forms(query, &mut |at, form| all.push((at, form)));
+        let telling = |(at, _): &(Range<usize>, Form<'_>)| !is_stopword(&query[at.clone()]);
+        if all.iter().any(telling) {
+            all.retain(telling);
+        }
+        all.into_iter().map(|(at, form)| text::Term { text: self.term(form), at }).collect()
+    }
+
+    /// The term of a form: of many words it is known.
+    fn term(&self, form: Form<'_>) -> String {
+        let known = match form {
+            Form::Word(word) => self.stems.get(word),
+            Form::Pair(_) => None,
+        };
+        known.map_or_else(|| form.term(), |stem| stem.term.as_str().into())
     }
 
     fn add_scores(&self, term: &Term, times: usize, scores: &mut Scores) {
@@ -516,16 +540,6 @@ impl Weight {
         let discount = self.fixed + self.per_length * length as f32;
         self.numerator * frequency / (frequency + discount)
     }
-}
-
-/// The terms to look for. Questions are full of words that stand in every text and add up to noise.
-fn wanted(query: &str) -> Vec<text::Term> {
-    let mut all = terms(query);
-    let telling = |term: &text::Term| !is_stopword(&query[term.at.clone()]);
-    if all.iter().any(telling) {
-        all.retain(telling);
-    }
-    all
 }
 
 #[cfg(test)]

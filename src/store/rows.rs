@@ -81,11 +81,6 @@ impl<T: Copy + Default> Rows<T> {
         self.pop();
     }
 
-    /// These rows.
-    pub(super) fn pick(&self, rows: &[usize]) -> Vec<&[T]> {
-        rows.iter().map(|&row| self.get(row)).collect()
-    }
-
     /// All rows, as they stand side by side; behind the last there may be room for more.
     pub(super) fn parts(&self) -> impl Iterator<Item = &[T]> {
         self.blocks.iter().map(Vec::as_slice)
@@ -101,5 +96,19 @@ impl<T: Copy + Default> Rows<T> {
 
     pub(super) fn bytes(&self) -> usize {
         self.blocks.iter().map(|block| block.capacity() * size_of::<T>()).sum()
+    }
+}
+
+impl Rows<i16> {
+    /// These rows, on their way from memory together.
+    pub(super) fn pick(&self, rows: &[u32]) -> Vec<&[i16]> {
+        smolrag_kernels::rows::pick(&self.blocks, self.bits, self.width, rows)
+    }
+}
+
+impl Rows<u8> {
+    /// These rows, on their way from memory together.
+    pub(super) fn pick(&self, rows: &[u32]) -> Vec<&[u8]> {
+        smolrag_kernels::rows::pick_bytes(&self.blocks, self.bits, self.width, rows)
     }
 }

@@ -83,6 +83,11 @@ impl<'a> TopK<'a> {
         }
     }
 
+    /// The rank of the last of the best, if `k` were offered.
+    pub(crate) fn last(&mut self) -> Option<i64> {
+        self.top.last().map(Top::number)
+    }
+
     /// Slots with their ranks, best first.
     pub(crate) fn into_best_first(self) -> Vec<(u32, i64)> {
         let (mut found, last, level) = self.top.finish();
@@ -200,7 +205,13 @@ mod tests {
 
             // Ids in tens begin alike.
             let mut top = TopK::new(k, &Tens);
-            ranks.iter().zip(0..).for_each(|(&rank, slot)| top.offer(rank, slot));
+            let (some, others) = ranks.split_at(ranks.len() / 2);
+            some.iter().zip(0..).for_each(|(&rank, slot)| top.offer(rank, slot));
+            let mut admitted: Vec<i64> = some.iter().step_by(2).copied().collect();
+            admitted.sort_by_key(|&rank| Reverse(rank));
+            let last = k.checked_sub(1).and_then(|last| admitted.get(last).copied());
+            prop_assert!(k == 0 || top.last() == last);
+            (some.len() as u32..).zip(others).for_each(|(slot, &rank)| top.offer(rank, slot));
             let found: Vec<u32> = top.into_best_first().into_iter().map(|(slot, _)| slot).collect();
             prop_assert_eq!(found, expected);
         }

@@ -135,7 +135,10 @@ fn tell_pairs<'a>(start: usize, run: &'a str, told: &mut dyn FnMut(Range<usize>,
 
 /// Lower-cased, each character by itself: a sigma at the end of a word is one like any other.
 pub fn lower_case(text: &str) -> String {
-    text.chars().flat_map(char::to_lowercase).collect()
+    match text.is_ascii() {
+        true => text.to_ascii_lowercase(),
+        false => text.chars().flat_map(char::to_lowercase).collect(),
+    }
 }
 
 /// Whether the [lower case](lower_case) of both is the same.

@@ -8,7 +8,7 @@ use smolrag::{
     store::{CompactIndex, Match, VectorIndex},
 };
 use smolrag_kernels::{
-    codes,
+    codes::{self, Group, Table},
     lanes::{Native, Plain},
     rotate, rows,
 };
@@ -222,6 +222,50 @@ fn kernels_give_the_same_in_simd_and_in_plain_rust() {
     check_all(200, file!(), (numbers, any::<u64>(), 0usize..32, 0usize..32), kernels_agree);
 }
 
+/// What the code in a block is worth, one component after the other.
+fn worth(block: &[Group], row: usize, table: &[Group]) -> u16 {
+    let code = |group: &Group| group[row % 16] >> (row / 16 * 4) & 15;
+    let worths = block.iter().zip(table).map(|(group, table)| table[usize::from(code(group))]);
+    worths.map(u16::from).sum()
+}
+
+#[test]
+fn codes_are_hardly_ever_worth_less_than_a_cosine_lets_expect() {
+    for dimensions in [64, 96, 384, 1536] {
+        let dice = &mut Dice(3 + dimensions as u64);
+        let signs: Vec<[[i16; 8]; 2]> = (0..dimensions / 8)
+            .map(|_| [(); 2].map(|()| [(); 8].map(|()| -(dice.below(2) as i16))))
+            .collect();
+        let rotated = |vector: &[f32]| {
+            let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+            let mut eights = vec![[0; 8]; dimensions / 8];
+            let scale = f32::from(rotate::LENGTH) / length;
+            rows::round(vector, scale, eights.as_flattened_mut());
+            rotate::rotate::<Plain>(&mut eights, &signs);
+            eights
+        };
+        let (mut less, mut much_less, all) = (0, 0, 20 * 400);
+        for query in clustered(dimensions as u64, 50, dimensions).into_iter().take(20) {
+            let table = Table::new(&rotated(&query));
+            for likeness in 0..400 {
+                let share = likeness as f32 / 200.0 - 1.0;
+                let vector: Vec<f32> =
+                    query.iter().map(|value| share * value + dice.normal()).collect();
+                let mut block = vec![[0; 16]; dimensions / 4];
+                codes::write::<Plain>(&mut block, 0, &rotated(&vector));
+                let worth = worth(&block, 0, &table.groups);
+                let cosine = cosine(&query, &vector) as f32;
+                let length = f32::from(rotate::LENGTH);
+                less += usize::from(worth < table.least(cosine, length));
+                // Eight deviations above four below.
+                let above = cosine + 8.0 * 0.7555 / (dimensions as f32).sqrt();
+                much_less += usize::from(worth < table.least(above, length));
+            }
+        }
+        assert!(less <= 3 && much_less * 1000 > 999 * all, "{dimensions}: {less}, {much_less}");
+    }
+}
+
 fn kernels_agree(
     (numbers, flips, row, tail): (Vec<i16>, u64, usize, usize),
 ) -> Result<(), TestCaseError> {
@@ -247,11 +291,8 @@ fn kernels_agree(
     codes::write::<Native>(&mut block, row, &simd);
     codes::write::<Plain>(&mut other, row, &plain);
     prop_assert_eq!(&block, &other);
-    let table = codes::table(&eights(&unit));
-    let worth = |row: usize| -> u16 {
-        let code = |group: usize| block[group][row % 16] >> (row / 16 * 4) & 15;
-        (0..groups).map(|group| u16::from(table[group][usize::from(code(group))])).sum()
-    };
+    let table = Table::new(&eights(&unit)).groups;
+    let worth = |row: usize| worth(&block, row, &table);
     let least = worth(row);
     let (worths, found) = codes::scan::<Native>(&block, &table, least);
     prop_assert_eq!((worths, found), codes::scan::<Plain>(&block, &table, least));

@@ -171,6 +171,10 @@ impl Indexed {
         &self.texts[0]
     }
 
+    pub(super) fn texts(&self) -> &[Rc<str>] {
+        &self.texts
+    }
+
     pub(super) fn keywords(&self) -> &[Rc<str>] {
         let all = self.texts.len();
         &self.texts[all - self.themes as usize..all - self.descriptions as usize]

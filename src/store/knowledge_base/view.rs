@@ -145,6 +145,11 @@ impl<'a> EntityRef<'a> {
         &self.network.graph.weight(self.node).indexed
     }
 
+    /// All that it is shown by.
+    pub(crate) fn texts(self) -> &'a [Rc<str>] {
+        self.indexed().texts()
+    }
+
     /// What it costs to show it: counted when that is first asked, and again after it has changed.
     pub(crate) fn tokens(self, count: impl FnOnce() -> Tokens) -> Tokens {
         self.network.graph.weight(self.node).tokens(count)
@@ -316,6 +321,11 @@ impl<'a> RelationshipRef<'a> {
 
     fn indexed(self) -> &'a Indexed {
         &self.network.graph.edge_weight(self.edge).indexed
+    }
+
+    /// All that it is shown by, but for its ends.
+    pub(crate) fn texts(self) -> &'a [Rc<str>] {
+        self.indexed().texts()
     }
 
     /// What it costs to show it without the names of its ends: counted when that is first asked, and again after

@@ -1,7 +1,7 @@
 //! The coarse stage of a search: a bit a component.
 
 use smolrag_kernels::{
-    codes::{self, Best, Group, ROWS},
+    codes::{self, Best, Group, ROWS, Table},
     native, rotate, rows,
 };
 
@@ -62,28 +62,54 @@ impl Codes {
         }
     }
 
-    /// The rows whose codes are most like the query, ascending: `wanted` of those admitted, and whatever
-    /// is as like as the last of them, so that which they are depends on no order.
+    /// The rows whose codes are most like each query: `wanted` of those admitted, and whatever is as like as the last of
+    /// them, so that which they are depends on no order. Each part of the codes is met once for all queries.
     pub(super) fn nearest(
         &self,
-        query: &UnitVector,
+        queries: &[&UnitVector],
         wanted: usize,
         admit: Option<&dyn Fn(usize) -> bool>,
-    ) -> Vec<usize> {
-        let mut rotated = vec![[0; 8]; self.signs.len()];
-        shorten(query.raw(), rotated.as_flattened_mut());
-        native::rotate(&mut rotated, &self.signs);
-        let table = codes::table(&rotated);
-        let mut best = Best::new(wanted, table.len());
+    ) -> Vec<Nearest> {
+        let searches = queries.iter().map(|query| {
+            let mut rotated = vec![[0; 8]; self.signs.len()];
+            shorten(query.raw(), rotated.as_flattened_mut());
+            native::rotate(&mut rotated, &self.signs);
+            let table = Table::new(&rotated);
+            Nearest { best: Best::new(wanted, table.groups.len()), table }
+        });
+        let mut searches: Vec<_> = searches.collect();
         let mut first = 0;
         for blocks in self.blocks.parts() {
-            first = best.look(blocks, &table, first..self.len, admit);
+            let mut end = first;
+            for Nearest { best, table } in &mut searches {
+                end = best.look(blocks, &table.groups, first..self.len, admit);
+            }
+            first = end;
         }
-        best.into_rows()
+        searches
     }
 
     pub(super) fn bytes(&self) -> usize {
         self.blocks.bytes() + size_of_val(&self.signs[..]) + size_of_val(&self.scratch[..])
+    }
+}
+
+/// The rows whose codes are most like a query.
+pub(super) struct Nearest {
+    best: Best,
+    table: Table,
+}
+
+impl Nearest {
+    /// Shows the `first` of them; then, of the others, those that may reach the cosine that `look` has told of. Where
+    /// what is near stands out, that is a third of all and finds the same.
+    pub(super) fn look_at(&self, first: usize, look: &mut dyn FnMut(&[u32]) -> Option<f32>) {
+        let worth = self.best.worth_of(first);
+        let reached = look(&self.best.rows(worth..u16::MAX));
+        let least = reached.map_or(0, |cosine| self.table.least(cosine, rotate::LENGTH.into()));
+        if least < worth {
+            look(&self.best.rows(least..worth));
+        }
     }
 }
 

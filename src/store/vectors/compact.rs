@@ -2,12 +2,15 @@ use std::hint::black_box;
 
 use smolrag_kernels::{native, rotate, rows};
 
-use super::{candidates, codes::Codes};
+use super::{
+    candidates,
+    codes::{Codes, Nearest},
+};
 use crate::{
     record::{Error, Result, UnitVector},
     store::{
         rows::Rows,
-        top::{Match, TopK},
+        top::{Admit, Match, TopK},
     },
 };
 
@@ -39,6 +42,8 @@ pub struct CompactIndex {
     lower: Rows<u8>,
     /// One by the length of each row; 0 for a zero vector, which is similar to nothing and never found.
     scales: Rows<f32>,
+    /// How many are zero: where there are none, a search need not ask.
+    zeros: usize,
     scratch: Vec<i16>,
 }
 
@@ -51,6 +56,7 @@ impl CompactIndex {
             upper: Rows::new(dimensions),
             lower: Rows::new(dimensions.div_ceil(2)),
             scales: Rows::new(1),
+            zeros: 0,
             scratch: vec![0; dimensions],
         }
     }
@@ -96,8 +102,10 @@ impl CompactIndex {
 
         let rotated = scale * to_unit * f32::from(rotate::LENGTH);
         self.codes.put(row, |eights| rows::round(vector, rotated, eights));
+        self.zeros += usize::from(to_unit == 0.0);
         let (upper, lower, unit) = match row {
             Some(row) => {
+                self.zeros -= usize::from(self.scale(row) == 0.0);
                 (self.upper.get_mut(row), self.lower.get_mut(row), self.scales.get_mut(row))
             }
             None => (self.upper.push(), self.lower.push(), self.scales.push()),
@@ -112,6 +120,7 @@ impl CompactIndex {
     /// # Panics
     /// If there is no such row.
     pub fn swap_remove(&mut self, row: usize) {
+        self.zeros -= usize::from(self.scale(row) == 0.0);
         self.codes.swap_remove(row);
         self.upper.swap_remove(row);
         self.lower.swap_remove(row);
@@ -130,12 +139,23 @@ impl CompactIndex {
         exact: bool,
         admit: impl Fn(u32) -> Option<T>,
     ) -> Result<Vec<Match>> {
+        self.search_among(query, k, exact, &admit)
+    }
+
+    /// [`CompactIndex::search`] for whom asking after an id costs more than asking whether there is one.
+    pub(crate) fn search_among(
+        &self,
+        query: &[f32],
+        k: usize,
+        exact: bool,
+        admit: &dyn Admit,
+    ) -> Result<Vec<Match>> {
         assert_eq!(query.len(), self.dimensions, "the query does not fit the index");
         let query = UnitVector::from_f32(query).map_err(|_| not_finite())?;
         if query.is_zero() || k == 0 {
             return Ok(vec![]);
         }
-        let mut top = TopK::new(k, &admit);
+        let mut top = TopK::new(k, admit);
         let mut offer = |row: usize| {
             let scale = self.scale(row);
             if scale > 0.0 {
@@ -148,11 +168,11 @@ impl CompactIndex {
         match candidates(k, self.len()).filter(|_| !exact) {
             None => (0..self.len()).for_each(offer),
             Some(wanted) => {
-                let admitted = |row: usize| self.scale(row) > 0.0 && admit(row as u32).is_some();
-                let coarse = self.codes.nearest(&query, wanted, Some(&admitted));
-                self.finer(coarse, query.raw(), k.saturating_mul(4))
-                    .into_iter()
-                    .for_each(&mut offer);
+                let admitted = |row: usize| self.scale(row) > 0.0 && admit.admits(row as u32);
+                let admitted: Option<&dyn Fn(usize) -> bool> =
+                    if admit.all() && self.zeros == 0 { None } else { Some(&admitted) };
+                let near = self.codes.nearest(&[&query], wanted, admitted).remove(0);
+                self.finer(&near, query.raw(), k).into_iter().for_each(&mut offer);
             }
         }
         let found = top.into_best_first().into_iter();
@@ -180,19 +200,27 @@ impl CompactIndex {
         self.scales.get(row)[0]
     }
 
-    /// Of these rows the `wanted` best by their upper bits, and whatever is as good as the last of them.
-    fn finer(&self, coarse: Vec<usize>, query: &[i16], wanted: usize) -> Vec<usize> {
-        if coarse.len() <= wanted {
-            return coarse;
-        }
-        let dot = |&row: &usize| native::dot_upper(self.upper.get(row), query) as f32;
-        let ranks: Vec<i64> =
-            coarse.iter().map(|row| ordered(dot(row) * self.scale(*row))).collect();
-        let mut top = TopK::new(wanted, &Some);
-        ranks.iter().for_each(|&rank| top.offer(rank, 0));
-        let least = top.into_best_first().last().map_or(i64::MIN, |&(_, rank)| rank);
-        let kept = coarse.into_iter().zip(ranks).filter(|(_, rank)| *rank >= least);
-        kept.map(|(row, _)| row).collect()
+    /// Of these rows, by their upper bits, four times as many as the `k` best, and whatever is as good as the last of them.
+    fn finer(&self, near: &Nearest, query: &[i16], k: usize) -> Vec<usize> {
+        let mut ranked: Vec<(u32, i64)> = vec![];
+        let (mut best, mut top) = (TopK::new(k, &Some), TopK::new(k.saturating_mul(4), &Some));
+        near.look_at(k.saturating_mul(2), &mut |rows| {
+            let upper = self.upper.pick(rows);
+            let scales: Vec<f32> = rows.iter().map(|&row| self.scale(row as usize)).collect();
+            for ((upper, scale), &row) in upper.iter().zip(scales).zip(rows) {
+                let rank = ordered(native::dot_upper(upper, query) as f32 * scale);
+                best.offer(rank, row);
+                top.offer(rank, row);
+                ranked.push((row, rank));
+            }
+            best.last().map(|rank| 16.0 * number(rank) / UnitVector::ONE)
+        });
+        let least = top.last().unwrap_or(i64::MIN);
+        ranked.retain(|(_, rank)| *rank >= least);
+        let kept: Vec<u32> = ranked.into_iter().map(|(row, _)| row).collect();
+        // On their way together, too.
+        self.lower.pick(&kept);
+        kept.into_iter().map(|row| row as usize).collect()
     }
 }
 

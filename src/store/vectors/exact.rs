@@ -145,17 +145,18 @@ impl VectorIndex {
                 let admitted = |row: usize| admit.admits(self.slots[row]);
                 let admitted: Option<&dyn Fn(usize) -> bool> =
                     if admit.all() { None } else { Some(&admitted) };
-                for (query, top) in &mut wanted {
-                    let near = self.codes.nearest(query, closely, admitted);
-                    let rows = self.vectors.pick(&near);
-                    rows::fetch(&rows);
-                    let slots: Vec<u32> = near.iter().map(|&row| self.slots[row]).collect();
-                    offer(top, &rows, &slots, query);
+                let queries: Vec<&UnitVector> = wanted.iter().map(|(query, _)| **query).collect();
+                let near = self.codes.nearest(&queries, closely, admitted);
+                for ((query, top), near) in wanted.iter_mut().zip(near) {
+                    near.look_at(k.saturating_mul(2), &mut |rows| {
+                        let slots = rows::gather(&self.slots, rows);
+                        offer(top, &self.vectors.pick(rows), &slots, query);
+                        top.last().map(cosine)
+                    });
                 }
             }
         }
-        let one = f64::from(UnitVector::ONE) * f64::from(UnitVector::ONE);
-        let found = |(slot, dot): (u32, i64)| Match { slot, score: (dot as f64 / one) as f32 };
+        let found = |(slot, dot): (u32, i64)| Match { slot, score: cosine(dot) };
         let best = |top: TopK<'_>| top.into_best_first().into_iter().map(found).collect();
         tops.into_iter().map(best).collect()
     }
@@ -189,6 +190,11 @@ impl VectorIndex {
     fn row(&self, slot: u32) -> Option<usize> {
         self.rows.get(slot as usize).filter(|&&row| row != NO_ROW).map(|&row| row as usize)
     }
+}
+
+/// That of two unit vectors with such a dot product.
+fn cosine(dot: i64) -> f32 {
+    (dot as f64 / (f64::from(UnitVector::ONE) * f64::from(UnitVector::ONE))) as f32
 }
 
 #[cfg(test)]
