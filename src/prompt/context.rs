@@ -14,21 +14,21 @@ pub fn render_context(context: &Context) -> String {
         add_fenced(&mut shown, "entities", &entities(context));
     }
     if !context.relationships.is_empty() {
-        let separator = separator(&shown);
-        add(&mut shown, &[separator]);
+        begin_line(&mut shown);
         add_fenced(&mut shown, "relationships", &relationships(context));
     }
     for (index, excerpt) in context.excerpts.iter().enumerate() {
-        let separator = separator(&shown);
-        add(&mut shown, &[separator, "[", &(index + 1).to_string(), "]\n"]);
+        begin_line(&mut shown);
+        add(&mut shown, &["[", &(index + 1).to_string(), "]\n"]);
         add_fenced(&mut shown, "passage", &passage(excerpt));
     }
     shown
 }
 
-/// What stands before the next part.
-fn separator(shown: &str) -> &'static str {
-    if shown.is_empty() { "" } else { "\n" }
+fn begin_line(shown: &mut String) {
+    if !shown.is_empty() {
+        shown.push('\n');
+    }
 }
 
 fn passage(excerpt: &ContextExcerpt) -> String {

@@ -1,6 +1,6 @@
 use std::hint::black_box;
 
-use smolrag_kernels::{native, rotate, rows};
+use smolrag_kernels::{native, rotate, rows, top::Top};
 
 use super::{
     candidates,
@@ -162,7 +162,7 @@ impl CompactIndex {
                 let dot = 16.0 * f64::from(native::dot_upper(self.upper.get(row), query.raw()))
                     + f64::from(native::dot_lower(self.lower.get(row), query.raw()));
                 let cosine = (dot * f64::from(scale)) as f32 / UnitVector::ONE;
-                top.offer(ordered(cosine), row as u32);
+                top.offer(ordered(cosine).into(), row as u32);
             }
         };
         match candidates(k, self.len()).filter(|_| !exact) {
@@ -172,7 +172,8 @@ impl CompactIndex {
                 let admitted: Option<&dyn Fn(usize) -> bool> =
                     if admit.all() && self.zeros == 0 { None } else { Some(&admitted) };
                 let near = self.codes.nearest(&[&query], wanted, admitted).remove(0);
-                self.finer(&near, query.raw(), k).into_iter().for_each(&mut offer);
+                let rows = self.finer(&near, query.raw(), k).into_iter();
+                rows.for_each(|row| offer(row as usize));
             }
         }
         let found = top.into_best_first().into_iter();
@@ -201,26 +202,23 @@ impl CompactIndex {
     }
 
     /// Of these rows, by their upper bits, four times as many as the `k` best, and whatever is as good as the last of them.
-    fn finer(&self, near: &Nearest, query: &[i16], k: usize) -> Vec<usize> {
-        let mut ranked: Vec<(u32, i64)> = vec![];
-        let (mut best, mut top) = (TopK::new(k, &Some), TopK::new(k.saturating_mul(4), &Some));
+    fn finer(&self, near: &Nearest, query: &[i16], k: usize) -> Vec<u32> {
+        let (mut best, mut top) = (Top::new(k), Top::new(k.saturating_mul(4)));
         near.look_at(k.saturating_mul(2), &mut |rows| {
             let upper = self.upper.pick(rows);
             let scales: Vec<f32> = rows.iter().map(|&row| self.scale(row as usize)).collect();
-            for ((upper, scale), &row) in upper.iter().zip(scales).zip(rows) {
-                let rank = ordered(native::dot_upper(upper, query) as f32 * scale);
-                best.offer(rank, row);
-                top.offer(rank, row);
-                ranked.push((row, rank));
-            }
-            best.last().map(|rank| 16.0 * number(rank) / UnitVector::ONE)
+            let dots = upper.into_iter().map(|upper| native::dot_upper(upper, query) as f32);
+            let ranks: Vec<i32> =
+                dots.zip(scales).map(|(dot, scale)| ordered(dot * scale)).collect();
+            best.take_numbers(&ranks, rows);
+            top.take_numbers(&ranks, rows);
+            best.last().map(|last| 16.0 * number(Top::number(last)) / UnitVector::ONE)
         });
-        let least = top.last().unwrap_or(i64::MIN);
-        ranked.retain(|(_, rank)| *rank >= least);
-        let kept: Vec<u32> = ranked.into_iter().map(|(row, _)| row).collect();
+        let (before, _, level) = top.finish();
+        let kept = before.into_iter().map(|(_, row)| row).chain(level).collect::<Vec<_>>();
         // On their way together, too.
         self.lower.pick(&kept);
-        kept.into_iter().map(|row| row as usize).collect()
+        kept
     }
 }
 
@@ -229,10 +227,10 @@ fn not_finite() -> Error {
 }
 
 /// A whole number in the order of the number.
-fn ordered(number: f32) -> i64 {
+fn ordered(number: f32) -> i32 {
     let bits = number.to_bits() as i32;
     // Negative numbers are in the opposite order of their bits.
-    i64::from(bits ^ ((bits >> 31) & i32::MAX))
+    bits ^ ((bits >> 31) & i32::MAX)
 }
 
 fn number(ordered: i64) -> f32 {
