@@ -187,7 +187,7 @@ impl<M: Mention> Mentions<M> {
         match self {
             Mentions::Few(list) => {
                 let said = || list.iter().map(|mention| mention.column(column));
-                let count = |text: &Rc<str>| said().filter(|other| *other == text).count();
+                let count = |text: &Rc<str>| said().filter(|other| is_same(other, text)).count();
                 let mut most = None;
                 for text in said().filter(|text| says(text)) {
                     let count = count(text);
@@ -242,7 +242,7 @@ impl<M: Mention> Mentions<M> {
     fn counts(&self, column: usize) -> Vec<(&Rc<str>, usize)> {
         let mut found: Vec<(&Rc<str>, usize)> = vec![];
         for text in self.iter().map(|mention| mention.column(column)).filter(|text| says(text)) {
-            match found.iter_mut().find(|(other, _)| *other == text) {
+            match found.iter_mut().find(|(other, _)| is_same(other, text)) {
                 Some((_, count)) => *count += 1,
                 None => found.push((text, 1)),
             }
@@ -284,7 +284,7 @@ impl<K: Ord + Clone> Column<K> {
             return Column::First(texts);
         }
         match said.next() {
-            Some((_, first)) if Iterator::all(&mut said, |(_, text)| text == first) => {
+            Some((_, first)) if Iterator::all(&mut said, |(_, text)| is_same(text, first)) => {
                 Column::Same(first.clone())
             }
             _ => Column::Every(FirstSeen::of(all)),
@@ -328,7 +328,7 @@ fn note<K: Ord + Clone>(texts: &mut Vec<(K, Rc<str>)>, limit: usize, key: &K, te
     if (is_full && texts.last().is_some_and(|(last, _)| last < key)) || !says(text) {
         return;
     }
-    if let Some(known) = texts.iter().position(|(_, known)| known == text) {
+    if let Some(known) = texts.iter().position(|(_, known)| is_same(known, text)) {
         if texts[known].0 < *key {
             return;
         }
@@ -364,7 +364,7 @@ impl<M: Mention> Sum<M> {
         for (at, column) in self.columns.iter_mut().enumerate() {
             let (key, text) = (mention.key(), mention.column(at));
             match column {
-                Column::Same(same) if same == text => {}
+                Column::Same(same) if is_same(same, text) => {}
                 Column::Same(_) => *column = every(&self.all, at),
                 Column::First(texts) => note(texts, M::COLUMNS[at], key, text),
                 Column::Every(texts) => texts.insert(key, text),
@@ -418,7 +418,7 @@ fn refill<K: Ord + Clone>(
     let left = texts.len();
     for _ in 0..FAR {
         let Some((key, text)) = said.next() else { return true };
-        if texts.iter().all(|(_, known)| known != text) {
+        if !texts.iter().any(|(_, known)| is_same(known, text)) {
             note(texts, limit, key, text);
         }
         if texts.len() > left {
@@ -426,6 +426,12 @@ fn refill<K: Ord + Clone>(
         }
     }
     false
+}
+
+/// Whether two texts are equal. Mostly they are one text, and then it is not read: it is far away, while
+/// `==` reads it.
+pub(super) fn is_same(one: &Rc<str>, other: &Rc<str>) -> bool {
+    Rc::ptr_eq(one, other) || one == other
 }
 
 /// Whether there is more in a text than white space.

@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     record::UnitVector,
-    store::{Admit, Field, Graph, LexicalIndex, Match, MergeRules, mentions::Mentions},
+    store::{
+        Admit, Field, Graph, LexicalIndex, Match, MergeRules,
+        mentions::{Mentions, is_same},
+    },
 };
 
 /// The descriptions that count, the first distinct ones.
@@ -161,10 +164,12 @@ impl Indexed {
     /// Whether it is of these texts. Mostly a mention more or less leaves a thing of many the same
     /// texts, and then none of them need be looked at.
     fn is_of(&self, texts: &Texts<'_>) -> bool {
-        let (names, themes) = self.texts.split_at(self.texts.len() - self.themes as usize);
-        names == texts.names
-            && self.descriptions as usize == texts.descriptions.len()
-            && themes.iter().eq(texts.keywords.iter().chain(&texts.descriptions).copied())
+        let Texts { names, keywords, descriptions } = texts;
+        let all = || names.iter().chain(keywords.iter().chain(descriptions).copied());
+        self.texts.len() == names.len() + keywords.len() + descriptions.len()
+            && self.themes as usize == keywords.len() + descriptions.len()
+            && self.descriptions as usize == descriptions.len()
+            && self.texts.iter().zip(all()).all(|(one, other)| is_same(one, other))
     }
 
     pub(super) fn name(&self) -> &Rc<str> {
@@ -546,7 +551,7 @@ fn revise(index: &mut LexicalIndex, slot: u32, old: &[Rc<str>], new: &[Rc<str>])
     let mut come: Vec<&Rc<str>> = new.iter().collect();
     let mut gone: Vec<&Rc<str>> = vec![];
     for text in old {
-        match come.iter().position(|other| *other == text) {
+        match come.iter().position(|other| is_same(other, text)) {
             Some(at) => drop(come.swap_remove(at)),
             None => gone.push(text),
         }
