@@ -5,7 +5,7 @@
 //! add up in a byte. F. André, A.-M. Kermarrec, N. Le Scouarnec, "Cache locality is not enough:
 //! High-Performance Nearest Neighbor Search with Product Quantization Fast Scan", VLDB 2015.
 
-use std::{f32::consts::FRAC_2_PI, ops::Range};
+use std::{f32::consts::FRAC_2_PI, hint::black_box, ops::Range};
 
 use crate::lanes::{Lanes, Native};
 
@@ -99,21 +99,25 @@ impl Table {
 /// bit the worths are left out.
 #[inline(always)]
 pub fn scan<L: Lanes>(block: &[Group], table: &[Group], least: u16) -> ([[i16; 8]; 4], u32) {
-    let (nibble, byte) = (L::splat(0x0f0f), L::splat(0x00ff));
-    // Of the first sixteen vectors those at even places, those at odd ones, then of the others.
-    let mut sums = [L::splat(0); 4];
-    for (codes, worths) in block.as_chunks::<8>().0.iter().zip(table.as_chunks::<8>().0) {
-        let (mut low, mut high) = (L::splat(0), L::splat(0));
+    // Kept in a register. Known to the compiler, it would be made anew at each use.
+    let nibble = black_box(L::splat(0x0f0f));
+    // Of the first sixteen vectors and of the others, as words of two bytes, of which the second is that of an odd place.
+    let (mut words, mut odd) = ([L::splat(0); 2], [L::splat(0); 2]);
+    // Of so many groups all that is in use fits the registers.
+    for (codes, worths) in block.as_chunks::<4>().0.iter().zip(table.as_chunks::<4>().0) {
+        let mut sums = [L::splat(0); 2];
         for (codes, worths) in codes.iter().zip(worths) {
             let (codes, worths) = (L::bytes(codes), L::bytes(worths));
-            low = low.add_bytes(worths.pick(codes.and(nibble)));
-            high = high.add_bytes(worths.pick(codes.shift_right(4).and(nibble)));
+            sums[0] = sums[0].add_bytes(worths.pick(codes.and(nibble)));
+            sums[1] = sums[1].add_bytes(worths.pick(codes.shift_right(4).and(nibble)));
         }
-        sums[0] = sums[0].add(low.and(byte));
-        sums[1] = sums[1].add(low.shift_right(8));
-        sums[2] = sums[2].add(high.and(byte));
-        sums[3] = sums[3].add(high.shift_right(8));
+        for (half, sum) in sums.into_iter().enumerate() {
+            words[half] = words[half].add(sum);
+            odd[half] = odd[half].add(sum.shift_right(8));
+        }
     }
+    let even = |half: usize| words[half].sub(odd[half].shift_left(8));
+    let sums = [even(0), odd[0], even(1), odd[1]];
     let least = L::splat(least as i16);
     if sums.map(|sum| sum.reaches(least)) == [0; 4] {
         return ([[0; 8]; 4], 0);

@@ -30,6 +30,8 @@ pub trait Lanes: Copy {
     fn half(self) -> Self;
     /// Each word, unsigned, shifted right.
     fn shift_right(self, bits: u32) -> Self;
+    /// Each word shifted left.
+    fn shift_left(self, bits: u32) -> Self;
     /// Each word times another, in parts of 32,768, rounded.
     fn scale(self, by: Self) -> Self;
     /// Words exchanged with their neighbours, in groups of 1, 2 or 4.
@@ -146,6 +148,9 @@ impl Lanes for Plain {
     fn shift_right(self, bits: u32) -> Self {
         self.by_word(self, |word, _| (word as u16 >> bits) as i16)
     }
+    fn shift_left(self, bits: u32) -> Self {
+        self.by_word(self, |word, _| word << bits)
+    }
     fn scale(self, by: Self) -> Self {
         self.by_word(by, |word, by| {
             let product = (i32::from(word) * i32::from(by) + (1 << 14)) >> 15;
@@ -257,6 +262,10 @@ mod simd {
         #[inline(always)]
         fn shift_right(self, bits: u32) -> Self {
             Simd(u16x8_shr(self.0, bits))
+        }
+        #[inline(always)]
+        fn shift_left(self, bits: u32) -> Self {
+            Simd(u16x8_shl(self.0, bits))
         }
         #[inline(always)]
         fn scale(self, by: Self) -> Self {
