@@ -207,20 +207,22 @@ pub fn gather(numbers: &[u32], places: &[u32]) -> Vec<u32> {
 /// waited for together where memory is slow.
 #[inline(always)]
 pub fn dots<L: Lanes>(rows: &[&[i16]], query: &[i16], to: &mut Vec<i32>) {
-    let (eights, _) = query.as_chunks::<8>();
+    let (whole, tail) = query.as_chunks::<16>();
     let (fours, rest) = rows.as_chunks::<4>();
     for four in fours {
-        let rows = four.map(|row| &row.as_chunks::<8>().0[..eights.len()]);
         let mut sums = [L::splat(0); 4];
-        for (at, eight) in eights.iter().enumerate() {
-            let eight = L::words(eight);
-            for (sum, row) in sums.iter_mut().zip(rows) {
-                *sum = sum.add_longs(L::words(&row[at]).dot_words(eight));
+        // An iterator for each, which asks for no bounds.
+        let [a, b, c, d] = four.map(|row| row.as_chunks::<16>().0);
+        for ((((query, a), b), c), d) in whole.iter().zip(a).zip(b).zip(c).zip(d) {
+            for at in 0..2 {
+                let eight = L::words(&query.as_chunks().0[at]);
+                for (sum, row) in sums.iter_mut().zip([a, b, c, d]) {
+                    *sum = sum.add_longs(L::words(&row.as_chunks().0[at]).dot_words(eight));
+                }
             }
         }
-        let tail = 8 * eights.len();
         to.extend(sums.iter().zip(four).map(|(sum, row)| {
-            let tail = row[tail..].iter().zip(&query[tail..]);
+            let tail = row[16 * whole.len()..].iter().zip(tail);
             tail.fold(sum.sum_longs(), |sum, (&a, &b)| {
                 sum.wrapping_add(i32::from(a) * i32::from(b))
             })
