@@ -59,9 +59,18 @@ pub(super) struct Entity {
     pub(super) category: Option<Rc<str>>,
     /// See [`Tokens`]; once that was asked.
     tokens: Cell<Option<Tokens>>,
-    touched: bool,
+    touched: Touch,
     /// Its part of [`Network::held`].
     held: u32,
+}
+
+/// What changed of an entity since the last refresh.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Touch {
+    Nothing,
+    /// Which relationships name it: of one that is described, neither texts nor vector depend on that.
+    Ends,
+    All,
 }
 
 /// What a search asks of each of an entity's relationships, which are hundreds, and the rest elsewhere: so it meets
@@ -193,6 +202,11 @@ impl Indexed {
         self.excerpts.get_or_init(look)
     }
 
+    /// Its places are others now.
+    fn forget_places(&mut self) {
+        self.excerpts = OnceCell::new();
+    }
+
     fn bytes(&self) -> usize {
         size_of_val(&*self.texts)
     }
@@ -233,7 +247,7 @@ impl Network {
         let place = EntityPlace(place);
         let node = self.node_or_insert(&self.rules.key(&place.mention().name));
         self.graph.weight_mut(node).mentions.insert(place);
-        self.touch_node(node);
+        self.touch_node(node, Touch::All);
     }
 
     pub(super) fn remove_entity(&mut self, place: Place) {
@@ -241,7 +255,7 @@ impl Network {
         let key = self.rules.key(&place.mention().name);
         let Some(node) = self.graph.node(&key) else { return };
         self.graph.weight_mut(node).mentions.remove(&place);
-        self.touch_node(node);
+        self.touch_node(node, Touch::All);
     }
 
     pub(super) fn add_relationship(&mut self, place: Place) {
@@ -250,7 +264,7 @@ impl Network {
         for (node, target) in nodes.into_iter().zip([false, true]) {
             let end = EndPlace(place.clone().marked(target));
             self.graph.weight_mut(node).ends.insert(end);
-            self.touch_node(node);
+            self.touch_node(node, Touch::Ends);
         }
         let edge = self.graph.edge_or_insert(nodes[0], nodes[1], Edge::new);
         let mention = RelationshipPlace(place.marked(ends.swapped()));
@@ -265,7 +279,7 @@ impl Network {
         for (node, target) in [(source, false), (target, true)] {
             let end = EndPlace(place.clone().marked(target));
             self.graph.weight_mut(node).ends.remove(&end);
-            self.touch_node(node);
+            self.touch_node(node, Touch::Ends);
         }
         let Some(edge) = self.graph.edge(source, target) else { return };
         let mention = RelationshipPlace(place.marked(ends.swapped()));
@@ -276,14 +290,18 @@ impl Network {
     /// Marks an entity and its relationships for the next refresh, for their names may have changed.
     pub(super) fn touch(&mut self, key: &str) {
         if let Some(node) = self.graph.node(key) {
-            self.touch_node(node);
+            self.touch_node(node, Touch::All);
             self.graph.edges_of(node).into_iter().for_each(|edge| self.touch_edge(edge));
         }
     }
 
-    fn touch_node(&mut self, node: NodeIndex) {
-        if !mem::replace(&mut self.graph.weight_mut(node).touched, true) {
+    fn touch_node(&mut self, node: NodeIndex, touch: Touch) {
+        let touched = &mut self.graph.weight_mut(node).touched;
+        if *touched == Touch::Nothing {
             self.touched.nodes.push(node);
+        }
+        if *touched < touch {
+            *touched = touch;
         }
     }
 
@@ -314,7 +332,7 @@ impl Network {
         }
         let Some(node) = self.touched.nodes.pop() else { return false };
         let entity = self.graph.weight_mut(node);
-        entity.touched = false;
+        let touch = mem::replace(&mut entity.touched, Touch::Nothing);
         entity.mentions.settle();
         entity.ends.settle();
         self.held -= entity.held as usize;
@@ -322,7 +340,11 @@ impl Network {
             self.entities.remove(node.index() as u32);
             self.graph.remove_node(node);
         } else {
-            self.index_entity(node);
+            if touch == Touch::All || entity.mentions.is_empty() {
+                self.index_entity(node);
+            } else {
+                entity.indexed.forget_places();
+            }
             let entity = self.graph.weight_mut(node);
             entity.held = entity.bytes() as u32;
             self.held += entity.held as usize;
@@ -401,7 +423,7 @@ impl Network {
             indexed: Indexed::default(),
             category: None,
             tokens: Cell::new(None),
-            touched: false,
+            touched: Touch::Nothing,
             held: 0,
         })
     }
@@ -537,8 +559,7 @@ impl Ends {
 /// Lets a thing and its entry follow its texts, where they changed.
 fn follow(indexed: &mut Indexed, changed: Option<Indexed>, index: &mut LexicalIndex, slot: u32) {
     match changed {
-        // What was asked of its places was asked of others.
-        None => indexed.excerpts = OnceCell::new(),
+        None => indexed.forget_places(),
         Some(changed) => {
             let old = mem::replace(indexed, changed);
             revise(index, slot, &old.texts, &indexed.texts);
