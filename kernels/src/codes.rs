@@ -1,7 +1,7 @@
 //! One-bit codes of 32 vectors side by side, compared with a query that keeps its magnitudes.
 //!
 //! Four components, one bit each, name one of 16 sums of the query's four components, which stand in a
-//! register: one instruction looks up sixteen vectors. Sums are held in 5 bits, so that eight of them
+//! register: one instruction looks up sixteen vectors. Sums are held in 5 bits, so that four of them
 //! add up in a byte. F. André, A.-M. Kermarrec, N. Le Scouarnec, "Cache locality is not enough:
 //! High-Performance Nearest Neighbor Search with Product Quantization Fast Scan", VLDB 2015.
 
@@ -12,7 +12,7 @@ use crate::lanes::{Lanes, Native};
 /// Vectors in a block.
 pub const ROWS: usize = 32;
 
-/// The most that one of the sums counts: eight add up to less than 256.
+/// The most that one of the sums counts: four add up to less than 256, and those of 6 bits find no more.
 const MOST: i32 = 31;
 
 /// How far from the mean [`Table::least`] goes.
