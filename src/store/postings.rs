@@ -17,8 +17,9 @@ pub(super) struct Posting {
 /// Postings in a block: what an insertion moves at most, a quarter of a kilobyte.
 const BLOCK: usize = 64;
 
-/// So many blocks stand in one line of the processor's cache, or two.
-const FEW_BLOCKS: u32 = 8;
+/// How many blocks to either side of a guess are looked at first: together they stand in one line of the
+/// processor's cache, or two.
+const FEW_BLOCKS: usize = 2;
 
 /// How many postings blocks have room for, by their classes: most terms have one entry or two.
 const WIDTHS: [usize; 4] = [2, 8, 24, BLOCK];
@@ -37,6 +38,8 @@ pub(super) struct Postings {
     classes: [Class; WIDTHS.len()],
     /// For lists that have any: slots with their frequencies that are [`LARGE`]. Nearly always none.
     large: Slab<Vec<(u32, u32)>>,
+    /// All slots that were ever in a list are below.
+    slots: u32,
 }
 
 /// Blocks of one width.
@@ -223,42 +226,35 @@ fn spot(slot: u32, block: usize, postings: &[Packed]) -> Spot {
     Spot::new(block, place, found)
 }
 
-/// Blocks of a list among which a slot is looked for.
-struct Range<'a> {
+/// The blocks of a list, and about where among them a slot is.
+struct Guess<'a> {
     blocks: &'a [Block],
-    from: u32,
-    count: u32,
+    at: usize,
 }
 
-impl<'a> Range<'a> {
-    fn of(list: &'a List) -> Self {
-        let blocks = list.blocks.as_slice();
-        Range { blocks, from: 0, count: blocks.len() as u32 }
+impl Guess<'_> {
+    /// The ends of what is looked at, if it is so many blocks to either side.
+    fn around(&self, blocks: usize) -> [usize; 2] {
+        [self.at.saturating_sub(blocks), (self.at + blocks).min(self.blocks.len())]
     }
 
-    fn is_wide(&self) -> bool {
-        self.count > FEW_BLOCKS
-    }
-
-    fn halve(&mut self, slot: u32) {
-        let half = self.count / 2;
-        // The last that begins no later, or the first of all.
-        let is_after = self.blocks[(self.from + half) as usize].first > slot;
-        self.from += if is_after { 0 } else { half };
-        self.count -= half;
-    }
-
-    /// A word of what is left of it.
-    fn middle(&self) -> u32 {
-        let middle = self.from + self.count / 2;
-        self.blocks.get(middle as usize).map_or(0, |block| block.first)
+    /// A word of each line of memory that is looked at if the guess is right.
+    fn words(&self) -> u32 {
+        let first = |at: usize| self.blocks.get(at).map_or(0, |block| block.first);
+        let [from, to] = self.around(FEW_BLOCKS);
+        first(from) ^ first(to)
     }
 
     /// The place of the block that has the slot or would take it, and the block if there is one.
     fn block(&self, slot: u32) -> (usize, Option<Block>) {
-        let from = self.from as usize;
-        let few = &self.blocks[from..from + self.count as usize];
-        let after = from + few.partition_point(|block| block.first <= slot);
+        let is_after = |at: usize| self.blocks.get(at).is_none_or(|block| block.first > slot);
+        let mut width = FEW_BLOCKS;
+        let [mut from, mut to] = self.around(width);
+        while (from > 0 && is_after(from)) || !is_after(to) {
+            width *= 2;
+            [from, to] = self.around(width);
+        }
+        let after = from + self.blocks[from..to].partition_point(|block| block.first <= slot);
         let block = |at: usize| self.blocks.get(at).filter(|block| block.spans(slot)).copied();
         match after.checked_sub(1).map(|before| (before, block(before))) {
             Some(before @ (_, Some(_))) => before,
@@ -269,26 +265,19 @@ impl<'a> Range<'a> {
 
 impl Postings {
     pub(super) fn new() -> Self {
-        Postings { classes: WIDTHS.map(Class::new), large: Slab::new() }
+        Postings { classes: WIDTHS.map(Class::new), large: Slab::new(), slots: 0 }
     }
 
     /// Where the slot is in each of the lists, or would be.
     ///
     /// Lists are far apart in memory: to go a step further in all of them before the next in any lets the
-    /// looks wait for memory together.
+    /// looks wait for memory together. Entries that have a term come anywhere among the others, so where one is in
+    /// a list can be told closely from its slot; to halve the list again and again would wait for a line at
+    /// each step.
     pub(super) fn spots<'a>(&self, slot: u32, lists: impl Iterator<Item = &'a List>) -> Vec<Spot> {
-        let mut ranges: Vec<Range<'_>> = lists.map(Range::of).collect();
-        let mut halved = true;
-        while halved {
-            halved = false;
-            for range in ranges.iter_mut().filter(|range| range.is_wide()) {
-                range.halve(slot);
-                halved = true;
-            }
-        }
-        let mut words = 0;
-        ranges.iter().for_each(|range| words ^= range.middle());
-        let blocks = ranges.into_iter().map(|range| range.block(slot));
+        let guesses: Vec<Guess<'_>> = lists.map(|list| self.guess(slot, list)).collect();
+        let mut words = guesses.iter().fold(0, |words, guess| words ^ guess.words());
+        let blocks = guesses.into_iter().map(|guess| guess.block(slot));
         let found =
             blocks.map(|(at, block)| (at, block.map_or(&[][..], |block| self.postings(block))));
         let found: Vec<(usize, &[Packed])> = found.collect();
@@ -301,6 +290,12 @@ impl Postings {
         }
         black_box(words);
         found.into_iter().map(|(at, postings)| spot(slot, at, postings)).collect()
+    }
+
+    fn guess<'a>(&self, slot: u32, list: &'a List) -> Guess<'a> {
+        let blocks = list.blocks.as_slice();
+        let share = blocks.len() as u64 * u64::from(slot) / u64::from(self.slots.max(1));
+        Guess { blocks, at: blocks.len().min(share as usize) }
     }
 
     /// Removes the entry at a spot, if it is there.
@@ -417,6 +412,7 @@ impl Postings {
     /// Adds a posting for a slot that is not there yet; gives its spot.
     fn insert(&mut self, list: &mut List, spot: Spot, slot: u32) -> Spot {
         let (mut at, mut place) = (spot.block(), spot.place());
+        self.slots = self.slots.max(slot.saturating_add(1));
         list.len += 1;
         let block = list.blocks.as_slice().get(at).filter(|block| block.spans(slot));
         let Some(&(mut block)) = block else { return self.insert_block(list, at, slot) };
