@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Sequences of each of the two tests, which run side by side; in wasm one after the other.
-const CASES: u32 = if cfg!(target_arch = "wasm32") { 250 } else { 1000 };
+const CASES: u32 = if cfg!(target_arch = "wasm32") { 250 } else { 10_000 };
 const STEPS: usize = 60;
 
 const SOURCES: [&str; 5] = ["a.md", "b.md", "c.md", "d.md", "e.md"];
