@@ -65,10 +65,10 @@ pub(super) struct Entity {
 }
 
 /// What changed of an entity since the last refresh.
-#[derive(Clone, Copy, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Touch {
     Nothing,
-    /// Which relationships name it: of one that is described, neither texts nor vector depend on that.
+    /// Which relationships name it: of one that is described, neither texts, vector nor places depend on that.
     Ends,
     All,
 }
@@ -202,11 +202,6 @@ impl Indexed {
         self.excerpts.get_or_init(look)
     }
 
-    /// Its places are others now.
-    fn forget_places(&mut self) {
-        self.excerpts = OnceCell::new();
-    }
-
     fn bytes(&self) -> usize {
         size_of_val(&*self.texts)
     }
@@ -300,9 +295,7 @@ impl Network {
         if *touched == Touch::Nothing {
             self.touched.nodes.push(node);
         }
-        if *touched < touch {
-            *touched = touch;
-        }
+        *touched = touch.max(*touched);
     }
 
     fn touch_edge(&mut self, edge: EdgeIndex) {
@@ -342,8 +335,6 @@ impl Network {
         } else {
             if touch == Touch::All || entity.mentions.is_empty() {
                 self.index_entity(node);
-            } else {
-                entity.indexed.forget_places();
             }
             let entity = self.graph.weight_mut(node);
             entity.held = entity.bytes() as u32;
@@ -559,7 +550,8 @@ impl Ends {
 /// Lets a thing and its entry follow its texts, where they changed.
 fn follow(indexed: &mut Indexed, changed: Option<Indexed>, index: &mut LexicalIndex, slot: u32) {
     match changed {
-        None => indexed.forget_places(),
+        // What was asked of its places was asked of others.
+        None => indexed.excerpts = OnceCell::new(),
         Some(changed) => {
             let old = mem::replace(indexed, changed);
             revise(index, slot, &old.texts, &indexed.texts);
