@@ -18,6 +18,7 @@ use indexed_db_futures::{
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
+use web_sys::{IdbDatabase, IdbOpenDbRequest, IdbVersionChangeEvent};
 
 use crate::{
     engine::Event,
@@ -68,15 +69,14 @@ impl IndexedDbStorage {
                 happens.set(());
                 Ok(())
             })
-            .with_on_upgrade_needed(|event, database| {
-                if event.old_version() < 1.0 {
-                    database.create_object_store(STORE).build()?;
-                }
-                Ok(())
-            })
             .build()
             .map_err(open_error)?;
-        let opening = Box::pin(opening.into_future());
+        let upgrade = on_upgrade_needed(opening.as_sys());
+        let opening = Box::pin(async move {
+            let opened = opening.await;
+            drop(upgrade);
+            opened
+        });
         let database = match select(opening, blocked.wait()).await {
             Either::Left((opened, _)) => opened.map_err(open_error)?,
             Either::Right(((), opening)) => {
@@ -106,6 +106,23 @@ impl IndexedDbStorage {
     }
 }
 
+/// Makes the object store of a database that is new. Not `with_on_upgrade_needed` of the library, as that prints its
+/// errors: printing floats would be a fiftieth of the wasm.
+fn on_upgrade_needed(
+    request: &IdbOpenDbRequest,
+) -> Closure<dyn FnMut(IdbVersionChangeEvent) -> std::result::Result<(), JsValue>> {
+    let of_request = request.clone();
+    let upgrade = Closure::once(move |event: IdbVersionChangeEvent| {
+        if event.old_version() < 1.0 {
+            let database: IdbDatabase = of_request.result()?.unchecked_into();
+            database.create_object_store(STORE)?;
+        }
+        Ok(())
+    });
+    request.set_onupgradeneeded(Some(upgrade.as_ref().unchecked_ref()));
+    upgrade
+}
+
 fn row_key(table: Table, key: &str) -> String {
     format!("{table}\u{0}{key}")
 }
@@ -120,7 +137,7 @@ fn open_error(error: OpenDbError) -> Error {
 fn storage_error(error: IdbError) -> Error {
     match &error {
         IdbError::DomException(exception) => exception_error(exception),
-        // Not as it prints itself: printing floats would be a fiftieth of the wasm.
+        // Not as it prints itself, as that prints floats.
         _ => Error::new(Code::Internal, "IndexedDB gave a value that was never written there"),
     }
 }
