@@ -162,31 +162,44 @@ impl Best {
         admit: Option<&dyn Fn(usize) -> bool>,
     ) -> usize {
         let mut first = rows.start;
-        for block in blocks.chunks_exact(table.len()) {
-            let (worths, mut left) = scan::<Native>(block, table, self.least);
-            while left != 0 {
-                let place = left.trailing_zeros() as usize;
-                left &= left - 1;
-                let worth = worths.as_flattened()[place % ROWS] as u16;
-                let row = first + place;
-                if worth >= self.least && row < rows.end && admit.is_none_or(|admit| admit(row)) {
-                    self.take(worth, row);
-                }
+        for block in blocks.chunks_exact(table.len()).take(rows.len().div_ceil(ROWS)) {
+            let (worths, mut near) = scan::<Native>(block, table, self.least);
+            if near != 0 {
+                // The last block may be of fewer rows.
+                near &= u32::MAX >> ROWS.saturating_sub(rows.end - first);
+                self.take(worths.as_flattened(), near, first, admit);
             }
             first += ROWS;
         }
         first
     }
 
-    fn take(&mut self, worth: u16, row: usize) {
-        if self.taken.len() >= self.room {
+    /// Takes of a block, which begins with the row `first`, the rows whose bits are set: all by one bound, as to raise it
+    /// after each row costs more than it keeps out.
+    #[inline(always)]
+    fn take(
+        &mut self,
+        worths: &[i16],
+        mut near: u32,
+        first: usize,
+        admit: Option<&dyn Fn(usize) -> bool>,
+    ) {
+        if self.taken.len() + ROWS > self.room {
             let least = self.least;
             self.taken.retain(|&(worth, _)| worth >= least);
             self.room = self.room.max(2 * self.taken.len());
         }
-        self.taken.push((worth, row as u32));
-        self.counts[usize::from(worth)] += 1;
-        self.reach += 1;
+        while near != 0 {
+            let place = near.trailing_zeros() as usize;
+            near &= near - 1;
+            let row = first + place;
+            if admit.is_none_or(|admit| admit(row)) {
+                let worth = worths[place % ROWS] as u16;
+                self.taken.push((worth, row as u32));
+                self.counts[usize::from(worth)] += 1;
+                self.reach += 1;
+            }
+        }
         loop {
             let worst = self.counts[usize::from(self.least)] as usize;
             if self.reach - worst < self.wanted || worst == self.reach {
@@ -213,7 +226,14 @@ impl Best {
     #[inline(never)]
     pub fn rows(&self, worths: Range<u16>) -> Vec<u32> {
         let worths = worths.start.max(self.least)..worths.end;
-        let these = self.taken.iter().filter(|(worth, _)| worths.contains(worth));
-        these.map(|&(_, row)| row).collect()
+        let mut rows = vec![0; self.taken.len()];
+        let mut found = 0;
+        // Written whether it is one of these or not: nobody could foresee which are.
+        for &(worth, row) in &self.taken {
+            rows[found] = row;
+            found += usize::from(worths.contains(&worth));
+        }
+        rows.truncate(found);
+        rows
     }
 }

@@ -82,7 +82,7 @@ impl<'a> Search<'a> {
         if self.estimates {
             self.cut(&mut graph.entities, |entity| self.entity_tokens(entity));
             self.cut(&mut graph.relationships, |relationship| {
-                self.relationship_tokens(relationship)
+                self.relationship_tokens(relationship, relationship.ends())
             });
         }
         graph.fetch();
@@ -183,7 +183,7 @@ impl<'a> Search<'a> {
                     around.push(Around {
                         degree: entity.degree() + other.degree(),
                         weight: relationship.thousandths(),
-                        tokens: self.relationship_tokens(relationship),
+                        tokens: self.relationship_tokens(relationship, (entity, other)),
                         relationship,
                         score: score.max(others),
                     });
@@ -314,14 +314,17 @@ impl<'a> Search<'a> {
         FRAME + name + rest
     }
 
-    fn relationship_tokens(&self, relationship: RelationshipRef<'a>) -> usize {
+    fn relationship_tokens(
+        &self,
+        relationship: RelationshipRef<'a>,
+        (one, other): (EntityRef<'a>, EntityRef<'a>),
+    ) -> usize {
         let view = || relationship.view(&self.options.filter);
         if !self.options.filter.is_empty() {
             let view = view();
             let names: usize = view.ends.iter().map(|name| estimate_tokens(name)).sum();
             return FRAME + names + relationship_tokens(&view);
         }
-        let (one, other) = relationship.ends();
         let rest = relationship.tokens(|| relationship_tokens(&view()));
         FRAME + own_tokens(one).name + own_tokens(other).name + rest
     }
