@@ -73,7 +73,7 @@ fn share_found(found: &[Match], expected: &[u32]) -> f64 {
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn both_indices_find_the_nearest_of_many_in_any_dimension() {
     for dimensions in [32, 33, 100, 384] {
-        let vectors = clustered(1 + dimensions as u64, 4000, dimensions);
+        let vectors = clustered(1 + dimensions as u64, 8000, dimensions);
         let mut exact = VectorIndex::new(dimensions);
         let mut compact = CompactIndex::new(dimensions);
         for (slot, vector) in (0u32..).zip(&vectors) {
@@ -81,7 +81,7 @@ fn both_indices_find_the_nearest_of_many_in_any_dimension() {
             compact.put(None, vector).unwrap();
         }
         let (mut by_exact, mut by_compact, mut by_all) = (0.0, 0.0, 0.0);
-        for query in vectors.iter().step_by(100) {
+        for query in vectors.iter().step_by(200) {
             let query = Dice(9).around(query, 0.2);
             let expected = nearest(&vectors, &query, 10);
             let found = exact.search(&UnitVector::from_f32(&query).unwrap(), 10, Some);
@@ -99,6 +99,32 @@ fn both_indices_find_the_nearest_of_many_in_any_dimension() {
         assert!(by_exact > 0.985 && by_compact > 0.985, "{dimensions}: {by_exact} {by_compact}");
         assert!(by_all > 0.99, "{dimensions}: {by_all}");
     }
+}
+
+/// As those of texts by the built-in table: a part that all share, and a few components that say more than the others.
+fn alike(count: usize, dimensions: usize) -> Vec<Vec<f32>> {
+    let dice = &mut Dice(11);
+    let common = dice.around(&vec![0.0; dimensions], 0.1);
+    let vector = |_| {
+        let own = (1..=dimensions).map(|place| dice.normal() / (place as f32).powf(0.5));
+        own.zip(&common).map(|(own, common)| own + common).collect()
+    };
+    (0..count).map(vector).collect()
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
+fn of_short_vectors_that_are_much_alike_the_nearest_are_found() {
+    let vectors = alike(8000, 128);
+    let (vectors, queries) = vectors.split_at(7900);
+    let mut index = CompactIndex::new(128);
+    vectors.iter().for_each(|vector| index.put(None, vector).unwrap());
+    let found = queries.iter().map(|query| {
+        let found = index.search(query, 10, false, Some).unwrap();
+        share_found(&found, &nearest(vectors, query, 10))
+    });
+    let found = found.sum::<f64>() / queries.len() as f64;
+    assert!(found > 0.99, "{found}");
 }
 
 #[cfg_attr(not(target_arch = "wasm32"), test)]
@@ -126,8 +152,8 @@ fn a_filter_holds_inside_the_scan() {
 #[cfg_attr(not(target_arch = "wasm32"), test)]
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn what_is_the_same_is_found_by_id_however_much_there_is_of_it() {
-    let mut index = CompactIndex::new(32);
-    let vector: Vec<f32> = (0..32).map(|i| i as f32 - 7.0).collect();
+    let mut index = CompactIndex::new(96);
+    let vector: Vec<f32> = (0..96).map(|i| i as f32 - 7.0).collect();
     (0..3000).for_each(|_| index.put(None, &vector).unwrap());
     let found = index.search(&vector, 3, false, |row| Some(9000 - row)).unwrap();
     assert_eq!(found.iter().map(|found| found.slot).collect::<Vec<_>>(), [2999, 2998, 2997]);
@@ -174,11 +200,11 @@ fn memory_is_within_the_bound() {
 fn a_search_of_many_depends_on_no_history() {
     let histories = (1u64..1000, vec(0usize..2500, 200..600), 0usize..2500);
     check_all(6, file!(), histories, |(seed, removed, order)| {
-        let vectors = clustered(seed, 2500, 40);
+        let vectors = clustered(seed, 2500, 128);
         let unit = |at: usize| UnitVector::from_f32(&vectors[at]).unwrap();
         let removed: BTreeSet<usize> = removed.into_iter().collect();
-        let mut exact = VectorIndex::new(40);
-        let (mut compact, mut rows) = (CompactIndex::new(40), vec![]);
+        let mut exact = VectorIndex::new(128);
+        let (mut compact, mut rows) = (CompactIndex::new(128), vec![]);
         for at in 0..2500 {
             let at = (at + order) % 2500;
             exact.insert(at as u32, &unit((at + 1) % 2500));
@@ -192,8 +218,8 @@ fn a_search_of_many_depends_on_no_history() {
             rows.swap_remove(row);
             compact.swap_remove(row);
         }
-        let mut fresh_exact = VectorIndex::new(40);
-        let (mut fresh_compact, mut fresh_rows) = (CompactIndex::new(40), vec![]);
+        let mut fresh_exact = VectorIndex::new(128);
+        let (mut fresh_compact, mut fresh_rows) = (CompactIndex::new(128), vec![]);
         for at in (0..2500).filter(|at| !removed.contains(at)) {
             fresh_exact.insert(at as u32, &unit(at));
             fresh_compact.put(None, &vectors[at]).unwrap();

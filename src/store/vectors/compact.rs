@@ -165,7 +165,7 @@ impl CompactIndex {
                 top.offer(ordered(cosine).into(), row as u32);
             }
         };
-        match candidates(k, self.len()).filter(|_| !exact) {
+        match candidates(k, self.len(), self.dimensions).filter(|_| !exact) {
             None => (0..self.len()).for_each(offer),
             Some(wanted) => {
                 let admitted = |row: usize| self.scale(row) > 0.0 && admit.admits(row as u32);

@@ -131,7 +131,7 @@ impl VectorIndex {
         };
         let wanted = queries.iter().zip(&mut tops).filter(|(query, _)| k > 0 && !query.is_zero());
         let mut wanted: Vec<_> = wanted.collect();
-        match candidates(k, self.len()) {
+        match candidates(k, self.len(), self.dimensions) {
             None => {
                 let mut slots = &self.slots[..];
                 for rows in self.vectors.groups() {
@@ -163,7 +163,7 @@ impl VectorIndex {
 
     /// Whether a search for the `k` best looks closely at some vectors only.
     pub fn is_approximate(&self, k: usize) -> bool {
-        candidates(k, self.len()).is_some()
+        candidates(k, self.len(), self.dimensions).is_some()
     }
 
     /// The components stored under a slot; `None` for a zero vector too.
