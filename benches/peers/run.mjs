@@ -2,7 +2,7 @@
 //
 // Usage: node run.mjs [--hosts node,chromium] [--sets part of a name] [--peers name,…]
 // Where `minilm.f32` (see minilm.py) lies in the cache folder, its vectors are searched too.
-import { fork } from "node:child_process";
+import { execFileSync, fork } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -38,10 +38,12 @@ const corpus = (count) => Array.from({ length: count }, (_, i) => {
 });
 
 const minilm = join(process.env.SMOLRAG_CACHE ?? work, "minilm.f32");
+const builtIn = join(work, "built-in.f32");
 const sets = {
   "10,000 × 384, clustered": { count: 10_000, dimensions: 384, queries: 100 },
   "100,000 × 384, clustered": { count: 100_000, dimensions: 384, queries: 50 },
   "10,000 × 1,536, clustered": { count: 10_000, dimensions: 1536, queries: 50 },
+  "passages, built-in table": { file: builtIn, dimensions: 128, queries: 100 },
   ...(existsSync(minilm) && { "passages, MiniLM": { file: minilm, dimensions: 384, queries: 100 } }),
   "1,000,000 × 384, clustered": { count: 1_000_000, dimensions: 384, queries: 20, only: ["smolrag"] },
   "1,000 texts": { texts: 1000 },
@@ -95,12 +97,19 @@ async function chromiumHost() {
   return { run, close: () => Promise.all([browser.close(), server.close()]) };
 }
 
+/** The vectors of as many passages as `minilm.f32` is of. */
+function embedByTable() {
+  const embed = ["run", "--quiet", "--release", "--package", "smolrag-benches", "--example", "embed", "--", join(here, "../../assets/embedding.bin")];
+  writeFileSync(builtIn, execFileSync("cargo", embed, { cwd: here, input: texts.slice(0, 20_100).join("\n"), maxBuffer: 1e8 }));
+}
+
 const load = () => loadavg()[0].toFixed(1);
 
 for (const host of ["node", "chromium"].filter((host) => chosen(values.hosts, host))) {
   const page = host === "chromium" ? await chromiumHost() : undefined;
   const run = page?.run ?? inNode;
   for (const [name, set] of Object.entries(sets).filter(([name]) => name.includes(values.sets ?? ""))) {
+    if (set.file === builtIn && !existsSync(builtIn)) embedByTable();
     if (page && set.file === minilm) writeFileSync(join(work, "minilm.f32"), readFileSync(minilm));
     const [rows, before] = [[], load()];
     const all = set.texts ? textPeers : vectorPeers;
