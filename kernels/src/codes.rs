@@ -134,6 +134,8 @@ pub struct Best {
     wanted: usize,
     /// What is worth less is not among the best.
     least: u16,
+    /// What the best is worth.
+    most: u16,
     /// How many of each worth were taken.
     counts: Vec<u32>,
     /// How many of those taken are worth `least` or more.
@@ -148,7 +150,7 @@ impl Best {
     pub fn new(wanted: usize, groups: usize) -> Self {
         let counts = vec![0; groups * MOST as usize + 1];
         let room = 8 * wanted + 1024;
-        Best { wanted, least: 0, counts, reach: 0, taken: Vec::with_capacity(room), room }
+        Best { wanted, least: 0, most: 0, counts, reach: 0, taken: Vec::with_capacity(room), room }
     }
 
     /// Looks at the vectors of blocks that stand side by side, as many as there are or as the rows that are left;
@@ -197,6 +199,7 @@ impl Best {
                 let worth = worths[place % ROWS] as u16;
                 self.taken.push((worth, row as u32));
                 self.counts[usize::from(worth)] += 1;
+                self.most = self.most.max(worth);
                 self.reach += 1;
             }
         }
@@ -214,7 +217,7 @@ impl Best {
     #[inline(never)]
     pub fn worth_of(&self, wanted: usize) -> u16 {
         let mut reach = 0;
-        let better = self.counts.iter().rposition(|&count| {
+        let better = self.counts[..=usize::from(self.most)].iter().rposition(|&count| {
             reach += count as usize;
             reach >= wanted
         });
