@@ -5,7 +5,8 @@
 // (hit@k), the mean reciprocal rank, and the share whose passage is in the answer. A question counts if its passage
 // stands in the documents. Texts are compared without markdown and white space.
 //
-// What the graph adds is the difference between `mix` and `mix without graph`; a second table shows what `diversity` does to answers.
+// What the graph adds is the difference between `mix` and `mix without graph`; the row after them is what `standard` has to be as
+// good as on the questions of the shared folder. A second table shows what `diversity` does to answers.
 //
 // Two sets of questions: those of the shared folder, which share words with their passages, and paraphrased ones, which avoid them.
 import { existsSync, readFileSync, readdirSync } from "node:fs";
@@ -38,13 +39,50 @@ function load(folder) {
   return { documents, sets: { "questions": answerable(given), "paraphrased questions": answerable(paraphrased) } };
 }
 
-async function evaluate(rag, questions, [name, options]) {
+/** Every excerpt that the words of its own document find. */
+async function allExcerpts(rag) {
+  const all = new Map();
+  for (const { text } of documents) {
+    const { excerpts } = await rag.retrieve(plain(text), { mode: "standard", topK: 1000, maxTokens: 1e6 });
+    for (const excerpt of excerpts) all.set(excerpt.id, excerpt);
+  }
+  if (all.size !== rag.stats().excerpts) throw new Error(`${all.size} of ${rag.stats().excerpts} excerpts were found`);
+  return [...all.values()];
+}
+
+/**
+ * What `standard` has to be as good as: BM25 (k1 1.2, b 0.75) over words as they stand, without stems, stop words or vectors.
+ *
+ * S. Robertson and H. Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009.
+ */
+function plainBM25(excerpts) {
+  const entries = excerpts.map(({ headings, text }) => plain([...headings, text].join(" ")).split(" "));
+  const mean = entries.reduce((sum, words) => sum + words.length, 0) / entries.length;
+  const counts = entries.map((words) => {
+    const count = new Map();
+    for (const word of words) count.set(word, (count.get(word) ?? 0) + 1);
+    return count;
+  });
+  const holding = (word) => counts.filter((count) => count.has(word)).length;
+  return (question) => {
+    const asked = [...new Set(plain(question).split(" "))].map((word) => [word, Math.log(1 + (entries.length - holding(word) + 0.5) / (holding(word) + 0.5))]);
+    const score = (at) => asked.reduce((sum, [word, rarity]) => {
+      const often = counts[at].get(word) ?? 0;
+      return sum + rarity * often * 2.2 / (often + 1.2 * (0.25 + 0.75 * entries[at].length / mean));
+    }, 0);
+    const ranked = excerpts.map((excerpt, at) => ({ excerpt, score: score(at) })).filter(({ score }) => score > 0);
+    return ranked.sort((a, b) => b.score - a.score).map(({ excerpt }) => excerpt);
+  };
+}
+
+/** Of a ranking by excerpts alone nothing is answered. */
+async function evaluate(questions, name, ranked, answer) {
   const within = budgets.map(() => 0);
   const hits = { 1: 0, 5: 0, 10: 0 };
   let reciprocal = 0;
   let answered = 0;
   for (const { query, passage } of questions) {
-    const { excerpts } = await rag.retrieve(query, { ...options, topK: 1000, maxTokens: 8000 });
+    const excerpts = await ranked(query);
     const all = excerpts.map(({ text }) => text).join("\n\n");
     budgets.forEach((tokens, i) => {
       within[i] += plain(all.slice(0, Math.floor(tokens * charactersPerToken))).includes(passage) ? 1 : 0;
@@ -52,8 +90,7 @@ async function evaluate(rag, questions, [name, options]) {
     const rank = excerpts.slice(0, 10).findIndex(({ text }) => plain(text).includes(passage)) + 1;
     for (const k of Object.keys(hits)) hits[k] += rank > 0 && rank <= k ? 1 : 0;
     if (rank > 0) reciprocal += 1 / rank;
-    const { text } = await rag.query(query, options);
-    answered += plain(text.replace(/\[\d+\]/g, "")).includes(passage) ? 1 : 0;
+    answered += plain((await answer?.(query) ?? "").replace(/\[\d+\]/g, "")).includes(passage) ? 1 : 0;
   }
   const share = (count) => Math.round((100 * count) / questions.length);
   return {
@@ -61,7 +98,7 @@ async function evaluate(rag, questions, [name, options]) {
     ...Object.fromEntries(budgets.map((tokens, i) => [`T=${tokens}`, share(within[i])])),
     "hit@1": share(hits[1]), "hit@5": share(hits[5]), "hit@10": share(hits[10]),
     "MRR@10": Number((reciprocal / questions.length).toFixed(3)),
-    "in answer": share(answered),
+    ...(answer && { "in answer": share(answered) }),
   };
 }
 
@@ -97,7 +134,11 @@ for (const embedder of [undefined, "none"]) {
   for (const [name, questions] of Object.entries(sets)) {
     console.log(`${questions.length} ${name}; shares in %`);
     const rows = [];
-    for (const ranking of rankings) rows.push(await evaluate(rag, questions, ranking));
+    for (const [name, options] of rankings) {
+      const ranked = async (query) => (await rag.retrieve(query, { ...options, topK: 1000, maxTokens: 8000 })).excerpts;
+      rows.push(await evaluate(questions, name, ranked, async (query) => (await rag.query(query, options)).text));
+    }
+    rows.push(await evaluate(questions, "plain BM25", plainBM25(await allExcerpts(rag))));
     console.table(Object.fromEntries(rows.map(({ name, ...row }) => [name, row])));
     if (embedder) continue;
     const by = [];
