@@ -131,14 +131,15 @@ for (const embedder of [undefined, "none"]) {
   await rag.ingest(documents);
   const { excerpts: count, entities, relationships } = rag.stats();
   console.log(`\n${documents.length} documents, ${count} excerpts, ${entities} entities, ${relationships} relationships; ${embedder ? "no embedder" : "built-in embedder"}`);
+  const byWords = plainBM25(await allExcerpts(rag));
   for (const [name, questions] of Object.entries(sets)) {
     console.log(`${questions.length} ${name}; shares in %`);
     const rows = [];
-    for (const [name, options] of rankings) {
+    for (const [ranking, options] of rankings) {
       const ranked = async (query) => (await rag.retrieve(query, { ...options, topK: 1000, maxTokens: 8000 })).excerpts;
-      rows.push(await evaluate(questions, name, ranked, async (query) => (await rag.query(query, options)).text));
+      rows.push(await evaluate(questions, ranking, ranked, async (query) => (await rag.query(query, options)).text));
     }
-    rows.push(await evaluate(questions, "plain BM25", plainBM25(await allExcerpts(rag))));
+    rows.push(await evaluate(questions, "plain BM25", byWords));
     console.table(Object.fromEntries(rows.map(({ name, ...row }) => [name, row])));
     if (embedder) continue;
     const by = [];
