@@ -9,10 +9,12 @@
 //! | `global_kg` | the ends of those relationships | near the high-level keywords | that mention them |
 //! | `hybrid_kg` | both | both | both |
 //! | `mix` | both | both | both, and those similar to the question |
+//!
+//! Near keywords is what shares words with them, and what is similar to them and the question together.
 
 use std::{borrow::Cow, cmp::Ordering, collections::BinaryHeap, rc::Rc};
 
-use smolrag_kernels::text;
+use smolrag_kernels::{rows, text};
 
 use super::{
     fusion::{Scores, diverse, fuse},
@@ -22,7 +24,7 @@ use crate::{
     port::Mode,
     record::{Filter, UnitVector},
     store::{
-        EntityRef, EntityView, Kind, KnowledgeBase, PlaceRef, Query, RelationshipRef,
+        EntityRef, EntityView, Kind, KnowledgeBase, Match, PlaceRef, Query, RelationshipRef,
         RelationshipView, Tokens,
     },
     text::estimate_tokens,
@@ -74,9 +76,11 @@ impl<'a> Search<'a> {
     pub fn run(&self, question: &Probe, high: &[Probe], low: &[Probe]) -> Found {
         let mut graph = match self.options.mode {
             Mode::Standard => Neighbourhood::default(),
-            Mode::LocalKg => self.local(low),
-            Mode::GlobalKg => self.global(high),
-            Mode::HybridKg | Mode::Mix => self.local(low).joined_with(self.global(high)),
+            Mode::LocalKg => self.local(question, low),
+            Mode::GlobalKg => self.global(question, high),
+            Mode::HybridKg | Mode::Mix => {
+                self.local(question, low).joined_with(self.global(question, high))
+            }
         };
         let excerpts = self.excerpts(question, &graph);
         if self.estimates {
@@ -103,10 +107,11 @@ impl<'a> Search<'a> {
     }
 
     /// Entities near the keywords, and the relationships around them.
-    fn local(&self, keywords: &[Probe]) -> Neighbourhood<'a> {
+    fn local(&self, question: &Probe, keywords: &[Probe]) -> Neighbourhood<'a> {
         let knowledge = self.knowledge;
-        let ranked = self
-            .ranked(keywords, Kind::Entities, &|one, other| knowledge.order_entities(one, other));
+        let ranked = self.ranked(question, keywords, Kind::Entities, &|one, other| {
+            knowledge.order_entities(one, other)
+        });
         let ranked = ranked.into_iter();
         let entities: Vec<_> =
             ranked.map(|(slot, score)| (knowledge.entity_in(slot), score)).collect();
@@ -115,9 +120,9 @@ impl<'a> Search<'a> {
     }
 
     /// Relationships near the keywords, and their ends.
-    fn global(&self, keywords: &[Probe]) -> Neighbourhood<'a> {
+    fn global(&self, question: &Probe, keywords: &[Probe]) -> Neighbourhood<'a> {
         let knowledge = self.knowledge;
-        let ranked = self.ranked(keywords, Kind::Relationships, &|one, other| {
+        let ranked = self.ranked(question, keywords, Kind::Relationships, &|one, other| {
             knowledge.order_relationships(one, other)
         });
         let ranked = ranked.into_iter();
@@ -135,35 +140,23 @@ impl<'a> Search<'a> {
         Neighbourhood { entities, relationships }
     }
 
-    /// The best by all keywords together, each looked for both ways.
+    /// The best by all keywords together: each by its words, and what all of them and the question are about by
+    /// vector.
     fn ranked(
         &self,
+        question: &Probe,
         keywords: &[Probe],
         kind: Kind,
         order: &dyn Fn(u32, u32) -> Ordering,
     ) -> Vec<(u32, f64)> {
-        let probes: Vec<&Probe> = keywords.iter().collect();
-        fuse(&self.rankings(&probes, kind, MOST), MOST, order)
-    }
-
-    /// What each finds, by words and, if that counts, by vector.
-    fn rankings(&self, probes: &[&Probe], kind: Kind, depth: usize) -> Vec<(f64, Vec<u32>)> {
-        let both = probes
-            .iter()
-            .flat_map(|&Probe { text, vector }| [Query::Text(text), Query::Vector(vector)]);
-        let mut queries: Vec<Query<'_>> = both.collect();
-        queries.retain(|query| self.vector_weight > 0.0 || matches!(query, Query::Text(_)));
-        let found = self.knowledge.find(kind, &queries, depth, &self.options.filter);
-        let weighed = found.into_iter().zip(&queries).map(|(found, query)| {
-            // What is hardly similar is not found.
-            let (weight, least) = match query {
-                Query::Text(_) => (1.0, f32::NEG_INFINITY),
-                Query::Vector(_) => (self.vector_weight, SIMILARITY),
-            };
-            let found = found.into_iter().filter(|found| found.score > least);
-            (weight, found.map(|found| found.slot).collect())
-        });
-        weighed.collect()
+        let Some(subject) = subject(question, keywords) else { return vec![] };
+        let mut queries: Vec<_> =
+            keywords.iter().map(|keyword| (1.0, Query::Text(&keyword.text))).collect();
+        // As much as if each keyword's own counted.
+        queries.push((self.vector_weight * keywords.len() as f64, Query::Vector(&subject)));
+        let find =
+            |queries: &[Query<'_>]| self.knowledge.find(kind, queries, MOST, &self.options.filter);
+        fuse(&rankings(queries, &find), MOST, order)
     }
 
     /// The relationships of the entities: those of well-connected ends first, then the heavier.
@@ -210,18 +203,20 @@ impl<'a> Search<'a> {
         let mode = self.options.mode;
         let from_graph = self.excerpts_of(graph);
         let depth = POOL.max(self.options.top_k);
-        let mut lists = self.rankings(&[question], Kind::Excerpts, depth);
+        let queries = vec![
+            (1.0, Query::Text(&question.text)),
+            (self.vector_weight, Query::Vector(&question.vector)),
+        ];
+        // In the modes of the graph what it found, in the order of its bearing on the question. Where
+        // it found nothing (a few short documents relate little), what is similar stands in.
+        let only_known = !matches!(mode, Mode::Standard | Mode::Mix) && !from_graph.is_empty();
+        let find = |queries: &[Query<'_>]| match only_known {
+            true => self.knowledge.find_among(&from_graph, queries, depth),
+            false => self.knowledge.find(Kind::Excerpts, queries, depth, &self.options.filter),
+        };
+        let mut lists = rankings(queries, &find);
         let usual = if mode == Mode::Mix { GRAPH_WEIGHT } else { 1.0 };
         let graph_weight = self.options.weights.graph.unwrap_or(usual);
-        if !matches!(mode, Mode::Standard | Mode::Mix) && !from_graph.is_empty() {
-            // What the graph found, in the order of its bearing on the question. Where it found
-            // nothing (a few short documents relate little), what is similar stands in.
-            let last = from_graph.iter().max().map_or(0, |&slot| slot as usize);
-            let mut known = vec![false; last + 1];
-            from_graph.iter().for_each(|&slot| known[slot as usize] = true);
-            let is_known = |slot: &u32| known.get(*slot as usize).is_some_and(|&known| known);
-            lists.iter_mut().for_each(|(_, list)| list.retain(is_known));
-        }
         lists.push((graph_weight, from_graph));
         let (wanted, diversity) = (self.options.top_k, self.options.diversity);
         let depth = if diversity > 0.0 { wanted.saturating_mul(DIVERSE) } else { wanted };
@@ -480,6 +475,38 @@ impl PartialEq for Around<'_> {
 }
 
 impl Eq for Around<'_> {}
+
+/// What each query with a weight finds, of those that count.
+fn rankings(
+    mut queries: Vec<(f64, Query<'_>)>,
+    find: &dyn Fn(&[Query<'_>]) -> Vec<Vec<Match>>,
+) -> Vec<(f64, Vec<u32>)> {
+    queries.retain(|&(weight, _)| weight > 0.0);
+    let (weights, queries): (Vec<f64>, Vec<Query<'_>>) = queries.into_iter().unzip();
+    let found = find(&queries).into_iter().zip(&queries);
+    let weighed = weights.into_iter().zip(found).map(|(weight, (found, query))| {
+        // What is hardly similar is not found.
+        let least = match query {
+            Query::Text(_) => f32::NEG_INFINITY,
+            Query::Vector(_) => SIMILARITY,
+        };
+        let found = found.into_iter().filter(|found| found.score > least);
+        (weight, found.map(|found| found.slot).collect())
+    });
+    weighed.collect()
+}
+
+/// Where the question and its keywords point together, the question as far as all of them; nowhere
+/// without keywords.
+fn subject(question: &Probe, keywords: &[Probe]) -> Option<UnitVector> {
+    if keywords.is_empty() {
+        return None;
+    }
+    let mut sum = vec![0; question.vector.dimensions()];
+    rows::add(&mut sum, question.vector.raw(), keywords.len() as i32);
+    keywords.iter().for_each(|keyword| rows::add(&mut sum, keyword.vector.raw(), 1));
+    Some(UnitVector::from_sum(&sum))
+}
 
 fn lines(descriptions: &[Rc<str>]) -> Rc<str> {
     joined(descriptions, "\n")

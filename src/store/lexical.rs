@@ -222,9 +222,12 @@ impl LexicalIndex {
             false => self.scores_as(query, matching),
         };
         let mut top = TopK::new(k, admit);
-        for &slot in &scores.found {
-            // The bits of positive numbers are in the order of the numbers.
-            top.offer(i64::from(scores.by_slot[slot as usize].to_bits()), slot);
+        for &slot in admit.only().unwrap_or(&scores.found) {
+            let score = scores.by_slot.get(slot as usize).copied().unwrap_or(0.0);
+            if score > 0.0 {
+                // The bits of positive numbers are in the order of the numbers.
+                top.offer(i64::from(score.to_bits()), slot);
+            }
         }
         let score = |bits: i64| f32::from_bits(bits as u32);
         let best = top.into_best_first().into_iter();
@@ -549,6 +552,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
+    use crate::store::top::Only;
 
     fn slots(found: Vec<Match>) -> Vec<u32> {
         found.into_iter().map(|found| found.slot).collect()
@@ -691,6 +695,12 @@ mod tests {
             let again = fresh.search(&query, 5, |slot| Some(20 - slot));
             let again: Vec<Match> = again.into_iter().map(|m| Match { slot: 20 - m.slot, ..m }).collect();
             prop_assert_eq!(found, again);
+
+            // Where the only ones are known, they are what a filter leaves.
+            let only = Only(vec![5, 1, 2, 99]);
+            let admit = |slot: u32| only.admits(slot).then_some(slot);
+            let among = index.search_among(&query, Matching::default(), 2, &only);
+            prop_assert_eq!(among, index.search(&query, 2, admit));
 
             let matching = Matching { prefix: true, typos: true };
             let found = index.search_as(&query, matching, 5, Some);

@@ -20,6 +20,11 @@ pub(crate) trait Admit {
         false
     }
 
+    /// The only slots that may be found, where they are known: then nobody needs to look at others.
+    fn only(&self) -> Option<&[u32]> {
+        None
+    }
+
     /// Whether the slot may be found.
     fn admits(&self, slot: u32) -> bool;
 
@@ -55,8 +60,10 @@ pub(crate) struct TopK<'a> {
 }
 
 impl<'a> TopK<'a> {
+    /// Whoever offers keeps to [`Admit::only`].
     pub(crate) fn new(k: usize, admit: &'a dyn Admit) -> Self {
-        TopK { k, admit, all: admit.all(), top: Top::new(k) }
+        let all = admit.all() || admit.only().is_some();
+        TopK { k, admit, all, top: Top::new(k) }
     }
 
     /// What a [`Top`] of slots that are all admitted has kept.
@@ -150,6 +157,25 @@ fn first_of_level(slots: Vec<u32>, wanted: usize, admit: &dyn Admit) -> Vec<u32>
     sort_by(&mut kept, |a, b| admit.order(*a, *b));
     kept.truncate(wanted);
     kept
+}
+
+/// For tests: these slots, by number.
+#[cfg(test)]
+pub(super) struct Only(pub Vec<u32>);
+
+#[cfg(test)]
+impl Admit for Only {
+    fn only(&self) -> Option<&[u32]> {
+        Some(&self.0)
+    }
+
+    fn admits(&self, slot: u32) -> bool {
+        self.0.contains(&slot)
+    }
+
+    fn order(&self, one: u32, other: u32) -> Ordering {
+        one.cmp(&other)
+    }
 }
 
 #[cfg(test)]

@@ -323,7 +323,7 @@ impl EmbeddingModel for Synonyms {
 }
 
 #[test]
-fn every_keyword_is_looked_for_by_its_own_vector() {
+fn the_vector_of_every_keyword_counts() {
     let executor = Executor::seeded(1);
     let engine = open_on(&executor, &Disk::default(), slow(&executor), Rc::new(Synonyms)).unwrap();
     ingest(&executor, &engine, "a.md", "Nothing that shares a word.");

@@ -7,6 +7,7 @@ mod defects;
 mod executor;
 mod model;
 mod replay;
+mod retrieval;
 #[path = "../support/runner.rs"]
 mod runner;
 mod slices;

@@ -151,6 +151,19 @@ impl Excerpts {
         self.indices.search(queries, k, &AdmittedExcerpts { excerpts: self, admitted })
     }
 
+    /// What each of the queries finds among these.
+    pub(super) fn search_among(
+        &self,
+        slots: &[u32],
+        queries: &[Query<'_>],
+        k: usize,
+    ) -> Vec<Vec<Match>> {
+        let last = slots.iter().max().map_or(0, |&slot| slot as usize);
+        let mut known = vec![false; last + 1];
+        slots.iter().for_each(|&slot| known[slot as usize] = true);
+        self.indices.search(queries, k, &OnlyExcerpts { excerpts: self, slots, known })
+    }
+
     /// The order of two slots by their ids.
     pub(super) fn order(&self, one: u32, other: u32) -> Ordering {
         let (one, other) = (self.entry(one), self.entry(other));
@@ -189,6 +202,31 @@ impl Admit for AdmittedExcerpts<'_> {
             let mut places = self.excerpts.entry(slot).places.iter();
             places.any(|place| self.admitted.admits(&place.0))
         }
+    }
+
+    fn order(&self, one: u32, other: u32) -> Ordering {
+        self.excerpts.order(one, other)
+    }
+
+    fn beginning(&self, slot: u32) -> u64 {
+        self.excerpts.entry(slot).beginning
+    }
+}
+
+struct OnlyExcerpts<'a> {
+    excerpts: &'a Excerpts,
+    slots: &'a [u32],
+    /// The same, by slot.
+    known: Vec<bool>,
+}
+
+impl Admit for OnlyExcerpts<'_> {
+    fn only(&self) -> Option<&[u32]> {
+        Some(self.slots)
+    }
+
+    fn admits(&self, slot: u32) -> bool {
+        self.known.get(slot as usize).is_some_and(|&known| known)
     }
 
     fn order(&self, one: u32, other: u32) -> Ordering {

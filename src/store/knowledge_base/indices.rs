@@ -40,17 +40,9 @@ impl Indices {
         k: usize,
         admit: &dyn Admit,
     ) -> Vec<Vec<Match>> {
-        let vectors = queries.iter().filter_map(|query| match query {
-            Query::Vector(vector) => Some(*vector),
-            Query::Text(_) => None,
-        });
-        let by_vector = self.vectors.search_among(&vectors.collect::<Vec<_>>(), k, admit);
-        let mut by_vector = by_vector.into_iter();
-        let found = queries.iter().filter_map(|query| match query {
-            Query::Vector(_) => by_vector.next(),
-            Query::Text(text) => {
-                Some(self.lexical.search_among(text, Matching::default(), k, admit))
-            }
+        let found = queries.iter().map(|query| match query {
+            Query::Vector(vector) => self.vectors.search_among(vector, k, admit),
+            Query::Text(text) => self.lexical.search_among(text, Matching::default(), k, admit),
         });
         found.collect()
     }

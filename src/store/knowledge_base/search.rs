@@ -168,7 +168,7 @@ impl KnowledgeBase {
     }
 
     /// The slots of the `k` best things of a kind by each of several queries, as the search for that kind finds
-    /// them: what is looked for together meets memory once.
+    /// them.
     pub(crate) fn find(
         &self,
         kind: Kind,
@@ -183,6 +183,16 @@ impl KnowledgeBase {
             Kind::Entities => network.search_entities(queries, k, &admitted),
             Kind::Relationships => network.search_relationships(queries, k, &admitted),
         }
+    }
+
+    /// The `k` best of the excerpts in these slots by each of several queries.
+    pub(crate) fn find_among(
+        &self,
+        slots: &[u32],
+        queries: &[Query<'_>],
+        k: usize,
+    ) -> Vec<Vec<Match>> {
+        self.excerpts.search_among(slots, queries, k)
     }
 
     /// What lexical searches for these texts go by.

@@ -62,31 +62,23 @@ impl Codes {
         }
     }
 
-    /// The rows whose codes are most like each query: `wanted` of those admitted, and whatever is as like as the last of
-    /// them, so that which they are depends on no order. Each part of the codes is met once for all queries.
+    /// The rows whose codes are most like the query: `wanted` of those admitted, and whatever is as like as the last of
+    /// them, so that which they are depends on no order.
     pub(super) fn nearest(
         &self,
-        queries: &[&UnitVector],
+        query: &UnitVector,
         wanted: usize,
         admit: Option<&dyn Fn(usize) -> bool>,
-    ) -> Vec<Nearest> {
-        let searches = queries.iter().map(|query| {
-            let mut rotated = vec![[0; 8]; self.signs.len()];
-            shorten(query.raw(), rotated.as_flattened_mut());
-            native::rotate(&mut rotated, &self.signs);
-            let table = Table::new(&rotated);
-            Nearest { best: Best::new(wanted, table.groups.len()), table }
-        });
-        let mut searches: Vec<_> = searches.collect();
-        let mut first = 0;
-        for blocks in self.blocks.parts() {
-            let mut end = first;
-            for Nearest { best, table } in &mut searches {
-                end = best.look(blocks, &table.groups, first..self.len, admit);
-            }
-            first = end;
-        }
-        searches
+    ) -> Nearest {
+        let mut rotated = vec![[0; 8]; self.signs.len()];
+        shorten(query.raw(), rotated.as_flattened_mut());
+        native::rotate(&mut rotated, &self.signs);
+        let table = Table::new(&rotated);
+        let mut best = Best::new(wanted, table.groups.len());
+        self.blocks
+            .parts()
+            .fold(0, |first, blocks| best.look(blocks, &table.groups, first..self.len, admit));
+        Nearest { best, table }
     }
 
     pub(super) fn bytes(&self) -> usize {

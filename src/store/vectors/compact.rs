@@ -171,7 +171,7 @@ impl CompactIndex {
                 let admitted = |row: usize| self.scale(row) > 0.0 && admit.admits(row as u32);
                 let admitted: Option<&dyn Fn(usize) -> bool> =
                     if admit.all() && self.zeros == 0 { None } else { Some(&admitted) };
-                let near = self.codes.nearest(&[&query], wanted, admitted).remove(0);
+                let near = self.codes.nearest(&query, wanted, admitted);
                 let rows = self.finer(&near, query.raw(), k).into_iter();
                 rows.for_each(|row| offer(row as usize));
             }

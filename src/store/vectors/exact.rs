@@ -105,23 +105,23 @@ impl VectorIndex {
         k: usize,
         admit: impl Fn(u32) -> Option<T>,
     ) -> Vec<Match> {
-        self.search_among(&[query], k, &admit).remove(0)
+        self.search_among(query, k, &admit)
     }
 
-    /// [`VectorIndex::search`] of several at once: where all vectors are compared, memory is met once for all of
-    /// them. For whom asking after an id costs more than asking whether there is one.
+    /// [`VectorIndex::search`] for whom asking after an id costs more than asking whether there is one.
     pub(crate) fn search_among(
         &self,
-        queries: &[&UnitVector],
+        query: &UnitVector,
         k: usize,
         admit: &dyn Admit,
-    ) -> Vec<Vec<Match>> {
-        for query in queries {
-            assert_eq!(query.dimensions(), self.dimensions, "the query does not fit the index");
+    ) -> Vec<Match> {
+        assert_eq!(query.dimensions(), self.dimensions, "the query does not fit the index");
+        if k == 0 || query.is_zero() {
+            return vec![];
         }
-        let mut tops: Vec<TopK<'_>> = queries.iter().map(|_| TopK::new(k, admit)).collect();
+        let mut top = TopK::new(k, admit);
         let mut dots = vec![];
-        let mut offer = |top: &mut TopK<'_>, rows: &[&[i16]], slots: &[u32], query: &UnitVector| {
+        let mut offer = |top: &mut TopK<'_>, rows: &[&[i16]], slots: &[u32]| {
             // They fit 32 bits: by Cauchy and Schwarz no partial sum of the products of two unit
             // vectors exceeds the product of their lengths, 32767² and a little for rounding,
             // half of `i32::MAX`.
@@ -129,36 +129,34 @@ impl VectorIndex {
             top.offer_all(&dots, slots);
             dots.clear();
         };
-        let wanted = queries.iter().zip(&mut tops).filter(|(query, _)| k > 0 && !query.is_zero());
-        let mut wanted: Vec<_> = wanted.collect();
-        match candidates(k, self.len(), self.dimensions) {
-            None => {
+        let only = admit.only();
+        match (candidates(k, only.map_or(self.len(), <[u32]>::len), self.dimensions), only) {
+            (None, None) => {
                 let mut slots = &self.slots[..];
                 for rows in self.vectors.groups() {
-                    for (query, top) in &mut wanted {
-                        offer(top, &rows, slots, query);
-                    }
+                    offer(&mut top, &rows, slots);
                     slots = &slots[rows.len()..];
                 }
             }
-            Some(closely) => {
+            (None, Some(only)) => {
+                let row = |&slot: &u32| Some((slot, self.row(slot)? as u32));
+                let (slots, rows): (Vec<u32>, Vec<u32>) = only.iter().filter_map(row).unzip();
+                offer(&mut top, &self.vectors.pick(&rows), &slots);
+            }
+            (Some(closely), _) => {
                 let admitted = |row: usize| admit.admits(self.slots[row]);
                 let admitted: Option<&dyn Fn(usize) -> bool> =
                     if admit.all() { None } else { Some(&admitted) };
-                let queries: Vec<&UnitVector> = wanted.iter().map(|(query, _)| **query).collect();
-                let near = self.codes.nearest(&queries, closely, admitted);
-                for ((query, top), near) in wanted.iter_mut().zip(near) {
-                    near.look_at(k.saturating_mul(2), &mut |rows| {
-                        let slots = rows::gather(&self.slots, rows);
-                        offer(top, &self.vectors.pick(rows), &slots, query);
-                        top.last().map(cosine)
-                    });
-                }
+                let near = self.codes.nearest(query, closely, admitted);
+                near.look_at(k.saturating_mul(2), &mut |rows| {
+                    let slots = rows::gather(&self.slots, rows);
+                    offer(&mut top, &self.vectors.pick(rows), &slots);
+                    top.last().map(cosine)
+                });
             }
         }
         let found = |(slot, dot): (u32, i64)| Match { slot, score: cosine(dot) };
-        let best = |top: TopK<'_>| top.into_best_first().into_iter().map(found).collect();
-        tops.into_iter().map(best).collect()
+        top.into_best_first().into_iter().map(found).collect()
     }
 
     /// Whether a search for the `k` best looks closely at some vectors only.
@@ -204,6 +202,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
+    use crate::store::top::Only;
 
     fn unit(values: &[f32]) -> UnitVector {
         UnitVector::from_f32(values).unwrap()
@@ -291,12 +290,12 @@ mod tests {
             expected.truncate(if query.is_zero() { 0 } else { k });
             let expected: Vec<u32> = expected.into_iter().map(|(_, slot)| slot).collect();
             let found = index.search(&query, k, Some);
-            prop_assert_eq!(slots(found.clone()), expected);
+            prop_assert_eq!(slots(found), expected);
 
-            // Among others it finds the same.
-            let (zero, other) = (UnitVector::zero(query.dimensions()), as_unit(&[1; 3]));
-            let together = index.search_among(&[&other, &zero, &query], k, &Some);
-            prop_assert_eq!(together, [index.search(&other, k, Some), vec![], found]);
+            // Where the only ones are known, they are what a filter leaves.
+            let only = Only(vec![7, 2, 3, 99]);
+            let admit = |slot: u32| only.admits(slot).then_some(slot);
+            prop_assert_eq!(index.search_among(&query, k, &only), index.search(&query, k, admit));
         }
     }
 }
