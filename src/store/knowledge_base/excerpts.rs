@@ -151,7 +151,7 @@ impl Excerpts {
         self.indices.search(queries, k, &AdmittedExcerpts { excerpts: self, admitted })
     }
 
-    /// What each of the queries finds among these.
+    /// What each of the queries finds among these, each named once.
     pub(super) fn search_among(
         &self,
         slots: &[u32],
@@ -221,8 +221,13 @@ struct OnlyExcerpts<'a> {
 }
 
 impl Admit for OnlyExcerpts<'_> {
+    fn all(&self) -> bool {
+        self.slots.len() == self.excerpts.len()
+    }
+
     fn only(&self) -> Option<&[u32]> {
-        Some(self.slots)
+        // Of most it is faster to look at all, as they stand in memory.
+        (self.slots.len() < self.excerpts.len() / 2).then_some(self.slots)
     }
 
     fn admits(&self, slot: u32) -> bool {

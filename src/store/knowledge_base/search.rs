@@ -185,7 +185,7 @@ impl KnowledgeBase {
         }
     }
 
-    /// The `k` best of the excerpts in these slots by each of several queries.
+    /// The `k` best of the excerpts in these slots, each named once, by each of several queries.
     pub(crate) fn find_among(
         &self,
         slots: &[u32],
