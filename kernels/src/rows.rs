@@ -66,11 +66,11 @@ pub fn unit_of_sum(sum: &[i64], one: f64) -> Rc<[i16]> {
     sum.iter().map(|&value| whole(value as f64 * scale)).collect()
 }
 
-/// Adds numbers to sums, or with `sign` −1 takes them away.
+/// Adds numbers to sums, fewer than 65,536 times; with −1 takes them away.
 #[inline(never)]
-pub fn add(sums: &mut [i64], numbers: &[i16], sign: i32) {
+pub fn add(sums: &mut [i64], numbers: &[i16], times: i32) {
     for (sum, &number) in sums.iter_mut().zip(numbers) {
-        *sum += i64::from(sign * i32::from(number));
+        *sum += i64::from(times * i32::from(number));
     }
 }
 

@@ -48,6 +48,11 @@ pub(super) const POOL: usize = 200;
 /// finds more: at 2,000 tokens 20 in 100 at 0, 22 at 0.05, 26 at 0.1.
 const GRAPH_WEIGHT: f64 = 0.05;
 
+/// How much the question's own vector counts against those of its keywords together. By `make eval` with
+/// the built-in models the mean reciprocal rank in `local_kg`, `global_kg` and `hybrid_kg` is .351, .353
+/// and .462 at 1, .367, .387 and .494 at 4, .366, .372 and .481 without the keywords.
+const QUESTION_WEIGHT: usize = 4;
+
 /// Something to look for, both ways.
 pub(super) struct Probe {
     pub text: String,
@@ -496,14 +501,15 @@ fn rankings(
     weighed.collect()
 }
 
-/// Where the question and its keywords point together, the question as far as all of them; nowhere
-/// without keywords.
+/// Where the question and its keywords point together, see [`QUESTION_WEIGHT`]; nowhere without
+/// keywords.
 fn subject(question: &Probe, keywords: &[Probe]) -> Option<UnitVector> {
     if keywords.is_empty() {
         return None;
     }
     let mut sum = vec![0; question.vector.dimensions()];
-    rows::add(&mut sum, question.vector.raw(), keywords.len() as i32);
+    let times = QUESTION_WEIGHT * keywords.len();
+    rows::add(&mut sum, question.vector.raw(), times as i32);
     keywords.iter().for_each(|keyword| rows::add(&mut sum, keyword.vector.raw(), 1));
     Some(UnitVector::from_sum(&sum))
 }
