@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::*;
 
 use super::{
     Durability, HostClock, IndexedDbStorage, JsEmbeddingModel, JsLanguageModel, JsReranker,
-    JsStorage, JsTokenCounter, settle,
+    JsStorage, JsTokenCounter, settle, text::string,
 };
 use crate::{
     builtin::StaticEmbedder,
@@ -87,13 +87,13 @@ fn is_absent(value: &JsValue) -> bool {
 
 /// A string without lone surrogates, which UTF-8 cannot hold.
 pub fn text(what: &str, value: &JsValue) -> Result<String> {
-    let string = value
+    let js = value
         .dyn_ref::<JsString>()
         .ok_or_else(|| Error::invalid(format!("{what} must be a string")))?;
-    let text = String::from(string);
+    let text = string(js);
     // What comes in the place of a lone surrogate. Only then each unit is looked at, by a call of the
     // host.
-    if text.contains(char::REPLACEMENT_CHARACTER) && !string.is_valid_utf16() {
+    if text.contains(char::REPLACEMENT_CHARACTER) && !js.is_valid_utf16() {
         return Err(Error::invalid(format!(
             "{what} holds a lone surrogate; it is not well-formed Unicode"
         )));

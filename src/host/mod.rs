@@ -10,6 +10,7 @@ mod indexed_db;
 mod model;
 mod retrieved;
 mod storage;
+mod text;
 
 pub use abort::{signal_from, stream_with_abort, with_abort};
 pub use clock::HostClock;

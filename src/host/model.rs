@@ -10,7 +10,7 @@ use wasm_bindgen_futures::stream::JsStream;
 
 use super::{
     abort::CallController, arguments::property, error_from_js, settle, stream_with_abort,
-    with_abort,
+    text::string, with_abort,
 };
 use crate::{
     port::{
@@ -98,7 +98,8 @@ fn told(usage: &JsValue, name: &str) -> Option<usize> {
 
 /// An answer or a part of one: a string, or `{ text, usage? }`.
 fn said(answer: &JsValue, what: &str) -> Result<Said> {
-    let text = answer.as_string().or_else(|| property(answer, "text").as_string());
+    let text = answer.dyn_ref().map(string);
+    let text = text.or_else(|| property(answer, "text").dyn_ref().map(string));
     let text = text.ok_or_else(|| {
         Error::provider(format!("the language model's {what} a string or {{ text, usage }}"))
     })?;

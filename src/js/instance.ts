@@ -54,16 +54,14 @@ export class Instance {
 
       /** What an embedding model is given beside texts, see `src/host/abort.rs`. */
       options(): unknown {
-        return this.#withSignal({});
+        const signal = (): AbortSignal => this.signal;
+        return { get signal() { return signal(); } };
       }
 
       /** What a language model is asked, see `src/host/abort.rs`. */
       request(system: string | undefined, prompt: string, json: unknown): unknown {
-        return this.#withSignal({ system, prompt, json });
-      }
-
-      #withSignal(told: object): object {
-        return Object.defineProperty(told, "signal", { get: () => this.signal, enumerable: true, configurable: true });
+        const signal = (): AbortSignal => this.signal;
+        return { system, prompt, json, get signal() { return signal(); } };
       }
 
       /** There is nothing to abort any more. */
