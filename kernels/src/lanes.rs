@@ -12,6 +12,8 @@ pub trait Lanes: Copy {
     /// The same word in all places.
     fn splat(word: i16) -> Self;
 
+    /// A bit a byte: whether it is one of these, unsigned.
+    fn between(self, low: u8, high: u8) -> u16;
     /// Bytewise sum, wrapping.
     fn add_bytes(self, other: Self) -> Self;
     /// In each byte what `self` holds at the place that `places` names there, which is below 16.
@@ -110,6 +112,10 @@ impl Lanes for Plain {
     }
     fn splat(word: i16) -> Self {
         Plain::from_words([word; 8])
+    }
+    fn between(self, low: u8, high: u8) -> u16 {
+        let is = |i: usize| u16::from((low..=high).contains(&self.0[i]));
+        (0..16).fold(0, |bits, i| bits | is(i) << i)
     }
     fn add_bytes(self, other: Self) -> Self {
         self.by_byte(other, u8::wrapping_add)
@@ -228,6 +234,11 @@ mod simd {
         #[inline(always)]
         fn splat(word: i16) -> Self {
             Simd(i16x8_splat(word))
+        }
+        #[inline(always)]
+        fn between(self, low: u8, high: u8) -> u16 {
+            let above = u8x16_sub(self.0, u8x16_splat(low));
+            i8x16_bitmask(u8x16_le(above, u8x16_splat(high - low)))
         }
         #[inline(always)]
         fn add_bytes(self, other: Self) -> Self {

@@ -57,7 +57,7 @@ fn merge_sort<K: Copy + Ord, V: Copy>(mut pairs: Vec<(K, V)>) -> Vec<(K, V)> {
 
 /// The same loops over the lanes that the target has.
 pub mod native {
-    use super::{codes, lanes::Native, rotate, rows};
+    use super::{codes, lanes::Native, rotate, rows, tokens};
 
     /// See [`rotate::rotate`].
     #[inline(never)]
@@ -87,6 +87,12 @@ pub mod native {
     #[inline(never)]
     pub fn dot_upper(upper: &[u8], query: &[i16]) -> i32 {
         rows::dot_upper::<Native>(upper, query)
+    }
+
+    /// See [`tokens::estimate`].
+    #[inline(never)]
+    pub fn tokens(text: &str, foreign: fn(char) -> tokens::Kind) -> usize {
+        tokens::estimate::<Native>(text, foreign)
     }
 
     /// See [`rows::dot_lower`].

@@ -1,6 +1,6 @@
 //! How many tokens a text costs, where no tokenizer is at hand.
 
-use smolrag_kernels::tokens::{self, Kind};
+use smolrag_kernels::{native, tokens::Kind};
 
 use super::script::{is_hangul, is_unspaced};
 
@@ -10,7 +10,7 @@ use super::script::{is_hangul, is_unspaced};
 /// count on English prose and code, within a quarter on Chinese, Japanese and Korean
 /// (`tests/tokens.rs`).
 pub fn estimate_tokens(text: &str) -> usize {
-    tokens::estimate(text, kind)
+    native::tokens(text, kind)
 }
 
 fn kind(c: char) -> Kind {
@@ -28,6 +28,8 @@ fn kind(c: char) -> Kind {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*};
+
     use super::*;
 
     #[test]
@@ -44,8 +46,86 @@ mod tests {
         assert!((7..=12).contains(&estimate), "{estimate}");
     }
 
-    #[test]
-    fn characters_of_ascii_are_of_the_kind_that_unicode_says() {
-        assert!((0..128).all(|byte| tokens::ASCII[usize::from(byte)] == kind(char::from(byte))));
+    /// Whether a block has room for a character behind a piece.
+    fn fits(piece: &[char], c: char) -> bool {
+        piece.iter().map(|c| c.len_utf8()).sum::<usize>() + c.len_utf8() <= 64
+    }
+
+    /// The estimate, a character after the other.
+    fn plain(text: &str) -> usize {
+        let mut pieces: Vec<(Kind, Vec<char>)> = vec![];
+        for c in text.chars() {
+            let is = kind(c);
+            match pieces.last_mut().filter(|(_, piece)| fits(piece, c)) {
+                Some((_, piece)) if kind(piece[piece.len() - 1]) == is => piece.push(c),
+                Some((Kind::Upper, piece)) if is == Kind::Lower => piece.push(c),
+                _ => pieces.push((is, vec![c])),
+            }
+        }
+        let (mut sum, mut lead) = (0, None);
+        for (i, (is, piece)) in pieces.iter().enumerate() {
+            let before = i.checked_sub(1).map(|i| pieces[i].0);
+            // What a block does not hold, it does not see.
+            let seen = |next: &(Kind, Vec<char>)| {
+                if fits(piece, next.1[0]) { next.0 } else { Kind::Digit }
+            };
+            let after = pieces.get(i + 1).map(seen);
+            let n = piece.len();
+            let led = lead.take();
+            sum += match is {
+                Kind::Upper | Kind::Lower => {
+                    let past_ascii = piece.iter().filter(|c| !c.is_ascii()).count();
+                    let word = match (led, piece.iter().all(|&c| kind(c) == Kind::Upper)) {
+                        (_, true) if n > 1 => 100.max(45 + 30 * n),
+                        (Some(Kind::Blank), _) => 102 + 5 * n.saturating_sub(7),
+                        (Some(_), _) => 108 + 14 * n.saturating_sub(3),
+                        (None, _) => 102 + 12 * n.saturating_sub(5),
+                    };
+                    word + 20 * past_ascii
+                }
+                Kind::Hangul => 25 + 65 * n,
+                Kind::Unspaced => 80 * n,
+                Kind::Digit => 100 * (n.div_ceil(3) + usize::from(before == Some(Kind::Blank))),
+                Kind::Break => 100 * usize::from(before != Some(Kind::Mark)),
+                Kind::Blank => {
+                    lead = Some(Kind::Blank);
+                    match after {
+                        Some(Kind::Break) => 0,
+                        Some(_) if n == 1 => 0,
+                        _ => 100,
+                    }
+                }
+                Kind::Mark => match (n, before, after) {
+                    (1, Some(Kind::Blank), _) => 101,
+                    (1, _, Some(Kind::Upper | Kind::Lower | Kind::Hangul | Kind::Unspaced)) => {
+                        lead = Some(Kind::Mark);
+                        0
+                    }
+                    (1 | 2, ..) => 101,
+                    (3, ..) => 125,
+                    (more, ..) => 44 + 28 * more,
+                },
+            };
+        }
+        sum.div_ceil(100)
+    }
+
+    /// Pieces of all kinds and lengths, longer than a block too.
+    fn texts() -> impl Strategy<Value = String> {
+        let piece = concat!(
+            "[a-zA-Z]{1,12}|[A-Zß-é]{1,9}|[0-9]{1,7}|[ \t\u{a0}]{1,3}|[\n\r]{1,3}|[가-힣]{1,6}|[知识图谱ひら]{1,6}|",
+            "[-.,;:!?*\u{2014}😀]{1,5}|\\PC{0,5}|[\x00-\x7f]{1,4}|",
+            "[a-z]{50,80}|[A-Z]{50,80}| {60,70}|\n{60,70}|[-\u{2014}]{60,70}|한{18,25}|é{30,35}",
+        );
+        vec((piece, 0..3usize), 0..40).prop_map(|pieces| {
+            pieces.into_iter().map(|(piece, blanks)| piece + &" ".repeat(blanks)).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_of_characters_are_worth_what_each_of_them_is(text in texts()) {
+            prop_assert_eq!(estimate_tokens(&text), plain(&text), "{:?}", text);
+        }
     }
 }
