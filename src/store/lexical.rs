@@ -363,9 +363,20 @@ impl LexicalIndex {
         if let Some(stem) = self.stems.get(word) {
             return (stem.term.clone(), stem.id);
         }
-        let term: EcoString = form.term().into();
-        let id = self.id_of(term.clone());
-        self.stems.put(word, &term, id, self.terms.len());
+        // Half of the words that are met anew are known but for their capitals.
+        let plain = text::normalise(word);
+        let (term, id) = match self.stems.get(&plain) {
+            Some(stem) => (stem.term.clone(), stem.id),
+            None => {
+                let term: EcoString = text::stem(&plain).into();
+                let id = self.id_of(term.clone());
+                self.stems.put(&plain, &term, id, self.terms.len());
+                (term, id)
+            }
+        };
+        if plain != word {
+            self.stems.put(word, &term, id, self.terms.len());
+        }
         (term, id)
     }
 

@@ -43,10 +43,15 @@ impl Stems {
         }
         let wanted = terms.next_power_of_two().clamp(FEWEST, MOST);
         if self.places.len() < wanted {
-            self.places = vec![Stem::default(); wanted];
+            let known = std::mem::replace(&mut self.places, vec![Stem::default(); wanted]);
+            known.into_iter().filter(|stem| !stem.word.is_empty()).for_each(|stem| self.keep(stem));
         }
-        let place = self.place(word);
-        self.places[place] = Stem { word: word.into(), term: term.clone(), id };
+        self.keep(Stem { word: word.into(), term: term.clone(), id });
+    }
+
+    fn keep(&mut self, stem: Stem) {
+        let place = self.place(&stem.word);
+        self.places[place] = stem;
     }
 
     /// Bytes on the heap, but for those of long words.
