@@ -28,12 +28,6 @@ fn whole(value: f64) -> i16 {
     (value + WHOLE).to_bits() as i16
 }
 
-/// So many zeros.
-#[inline(never)]
-pub fn zeros(length: usize) -> Rc<[f32]> {
-    std::iter::repeat_n(0.0, length).collect()
-}
-
 /// The sum of the squares, in eight partial sums so that none waits for the one before.
 #[inline]
 fn sum_of_squares(values: &[f32]) -> f64 {

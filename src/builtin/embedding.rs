@@ -53,7 +53,7 @@ impl EmbeddingModel for StaticEmbedder {
         1024
     }
 
-    fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Embedded>> {
+    fn embed(&self, texts: Rc<[String]>) -> LocalBoxFuture<'static, Result<Embedded>> {
         let vectors: Vec<_> = texts.iter().map(|text| self.embed_one(text)).collect();
         future::ready(Ok(vectors.into())).boxed_local()
     }
@@ -75,7 +75,7 @@ mod tests {
         assert!((vector[0] - 6.0 / length).abs() < 1e-6 && (vector[1] + 3.0 / length).abs() < 1e-6);
         assert_eq!(embedder.embed_one("unknown"), [0.0, 0.0]);
         assert_eq!(embedder.embed_one(""), [0.0, 0.0]);
-        let embedded = block_on(embedder.embed(vec!["Embeddings".into()])).unwrap();
+        let embedded = block_on(embedder.embed(["Embeddings".into()].into())).unwrap();
         assert_eq!(embedded, vec![vector].into());
     }
 }

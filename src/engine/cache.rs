@@ -14,7 +14,7 @@ use lru::LruCache;
 use md5::{Digest, Md5};
 use serde::Serialize;
 
-use crate::record::Result;
+use crate::record::{Result, UnitVector};
 
 /// What an answer depends on, as the md5 of it: a number, which is compared at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,11 +23,11 @@ pub struct Key(u128);
 impl Key {
     /// The key of these parts in this order, for example model, kind of call, prompt. Moving text
     /// from one part to another gives another key.
-    pub fn of(parts: &[&str]) -> Self {
+    pub fn of<T: AsRef<[u8]>>(parts: &[T]) -> Self {
         let mut digest = Md5::new();
-        for part in parts {
+        for part in parts.iter().map(AsRef::as_ref) {
             digest.update((part.len() as u64).to_le_bytes());
-            digest.update(part.as_bytes());
+            digest.update(part);
         }
         Key::from_bytes(digest.finalize().into())
     }
@@ -55,9 +55,9 @@ impl Weigh for Rc<str> {
     }
 }
 
-impl Weigh for Rc<[f32]> {
+impl Weigh for UnitVector {
     fn bytes(&self) -> usize {
-        size_of_val::<[f32]>(self)
+        size_of_val(self.raw())
     }
 }
 

@@ -172,7 +172,7 @@ pub(super) struct Inner {
     pub epoch: Cell<Epoch>,
     pub embedder: RefCell<Option<Rc<Embedder>>>,
     pub completions: Rc<CallLimits<Rc<str>>>,
-    pub embeddings: Rc<CallLimits<Rc<[f32]>>>,
+    pub embeddings: Rc<CallLimits<UnitVector>>,
     /// Slices the work of all calls.
     pub pacer: Pacer,
     pub extractive: Rc<dyn Reader>,
@@ -426,8 +426,7 @@ impl Engine {
                 let limited = LimitedEmbeddingModel::new(model.clone(), limits, call.caller)
                     .metered(call.meter.clone())
                     .noting(paid.clone());
-                let vectors = limited.embed(texts).await?.vectors;
-                vectors.iter().map(|vector| UnitVector::from_f32(vector)).collect()
+                limited.embed(texts).await
             }
         }
     }

@@ -1,4 +1,4 @@
-//! A model behind its limits and its cache, itself a model.
+//! Models behind their limits and their caches.
 
 use std::{future::Future, mem::take, rc::Rc};
 
@@ -7,7 +7,6 @@ use futures::{
     stream::{self, LocalBoxStream, StreamExt},
 };
 use hashbrown::HashMap;
-use smolrag_kernels::rows;
 
 use super::{
     cache::{Cache, Key, Weigh},
@@ -17,8 +16,10 @@ use super::{
     usage::{Meter, UnderWay},
 };
 use crate::{
-    port::{Clock, Completion, Embedded, EmbeddingModel, LanguageModel, Said, Tokens},
-    record::{Error, Result},
+    port::{
+        Clock, Completion, Embedded, EmbeddingModel, LanguageModel, Said, System, Tokens, Vectors,
+    },
+    record::{Error, Result, UnitVector},
 };
 
 /// What all calls of one model share, whoever makes them.
@@ -52,10 +53,10 @@ impl<V: Clone + Weigh + 'static> CallLimits<V> {
 
 /// What the answer to a request is kept under.
 pub(super) fn completion_key(model: &str, request: &Completion) -> Key {
-    match &request.system {
-        Some(system) => Key::of(&[model, "completion", &request.prompt, system]),
-        None => Key::of(&[model, "completion", &request.prompt]),
-    }
+    let mut parts = vec![model.as_bytes(), b"completion", request.prompt.as_bytes()];
+    let system = request.system.as_ref().map(System::md5);
+    parts.extend(system.as_ref().map(<[u8; 16]>::as_slice));
+    Key::of(&parts)
 }
 
 /// What the vector of a text is kept under.
@@ -193,12 +194,12 @@ impl Streaming {
     }
 }
 
-/// An embedding model behind its limits: cached and single flight by text, batched, gated, timed,
-/// and its answers checked.
+/// An embedding model behind its limits: cached and single flight by text, batched, gated, timed, its
+/// answers checked and brought to unit length.
 #[derive(Clone)]
 pub struct LimitedEmbeddingModel {
     inner: Rc<dyn EmbeddingModel>,
-    limits: Rc<CallLimits<Rc<[f32]>>>,
+    limits: Rc<CallLimits<UnitVector>>,
     caller: Caller,
     meter: Meter,
     paid: Paid,
@@ -208,7 +209,7 @@ impl LimitedEmbeddingModel {
     /// Puts `inner` behind `limits`, for a caller of its own.
     pub fn new(
         inner: Rc<dyn EmbeddingModel>,
-        limits: Rc<CallLimits<Rc<[f32]>>>,
+        limits: Rc<CallLimits<UnitVector>>,
         caller: Caller,
     ) -> Self {
         let (meter, paid) = (Meter::default(), Paid::default());
@@ -225,8 +226,29 @@ impl LimitedEmbeddingModel {
         LimitedEmbeddingModel { paid, ..self }
     }
 
+    /// The vectors of texts, any number of them: they are sent in batches that the model takes.
+    pub fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Vec<UnitVector>>> {
+        let model = self.clone();
+        async move {
+            let (mut keys, mut unique) = (Vec::new(), Vec::new());
+            let mut numbers = HashMap::new();
+            let mut places = Vec::with_capacity(texts.len());
+            for text in texts {
+                let key = embedding_key(model.inner.id(), &text);
+                places.push(*numbers.entry(key).or_insert_with(|| {
+                    keys.push(key);
+                    unique.push(text);
+                    keys.len() - 1
+                }));
+            }
+            let vectors = model.vectors(keys, unique).await?;
+            Ok(places.into_iter().map(|place| vectors[place].clone()).collect())
+        }
+        .boxed_local()
+    }
+
     /// The vectors of different texts. Sends for those that are neither cached nor on their way.
-    async fn vectors(self, keys: Vec<Key>, mut texts: Vec<String>) -> Result<Vec<Rc<[f32]>>> {
+    async fn vectors(self, keys: Vec<Key>, mut texts: Vec<String>) -> Result<Vec<UnitVector>> {
         let cache = &self.limits.cache;
         let mut missing = Vec::new();
         let mut coming: Vec<LocalBoxFuture<'_, Result<Vec<_>>>> = Vec::new();
@@ -242,12 +264,12 @@ impl LimitedEmbeddingModel {
             let asked = batch.iter().map(|&i| (keys[i], take(&mut texts[i]))).unzip();
             let keys = batch.iter().map(|&i| keys[i]).collect();
             let flight = cache.launch_all(keys, self.clone().ask(asked).boxed_local());
-            let placed = |vectors: Rc<[Rc<[f32]>]>| {
+            let placed = |vectors: Rc<[UnitVector]>| {
                 batch.iter().copied().zip(vectors.iter().cloned()).collect()
             };
             coming.push(flight.map(move |vectors| vectors.map(placed)).boxed_local());
         }
-        let mut vectors: Vec<Rc<[f32]>> = vec![[].into(); keys.len()];
+        let mut vectors = vec![UnitVector::zero(0); keys.len()];
         // All of them, so that what was paid for is kept even if one batch fails.
         for come in join_all(coming).await {
             for (place, vector) in come? {
@@ -258,20 +280,21 @@ impl LimitedEmbeddingModel {
     }
 
     /// One call of the model.
-    async fn ask(self, (keys, texts): (Vec<Key>, Vec<String>)) -> Result<Rc<[Rc<[f32]>]>> {
+    async fn ask(self, (keys, texts): (Vec<Key>, Vec<String>)) -> Result<Rc<[UnitVector]>> {
+        let texts: Rc<[String]> = texts.into();
         let _permit = self.limits.gate.acquire(self.caller).await;
         let _under_way = self.meter.begin_embedding(&texts).await?;
         let answer = self.inner.embed(texts.clone());
         let Embedded { vectors, tokens } = self.limits.in_time(self.inner.id(), answer).await?;
         self.meter.embedded(&texts, tokens).await;
-        self.check(texts.len(), &vectors)?;
-        for (key, vector) in keys.into_iter().zip(&vectors) {
+        let vectors = self.checked(texts.len(), &vectors)?;
+        for (key, vector) in keys.into_iter().zip(&*vectors) {
             self.paid.note(key, Answer::Vector(vector.clone()));
         }
-        Ok(vectors.into())
+        Ok(vectors)
     }
 
-    fn check(&self, texts: usize, vectors: &[Rc<[f32]>]) -> Result<()> {
+    fn checked(&self, texts: usize, vectors: &Vectors) -> Result<Rc<[UnitVector]>> {
         let (id, dimensions) = (self.inner.id(), self.inner.dimensions());
         if vectors.len() != texts {
             let got = vectors.len();
@@ -280,7 +303,7 @@ impl LimitedEmbeddingModel {
                  for each"
             )));
         }
-        for (i, vector) in vectors.iter().enumerate() {
+        let unit = |(i, vector): (usize, &[f32])| {
             if vector.len() != dimensions {
                 let got = vector.len();
                 return Err(Error::provider(format!(
@@ -288,50 +311,14 @@ impl LimitedEmbeddingModel {
                      {dimensions}, for text {i} of {texts}; check its `dimensions`"
                 )));
             }
-            if !rows::largest(vector).is_finite() {
+            UnitVector::from_f32(vector).map_err(|_| {
                 let at = vector.iter().position(|value| !value.is_finite()).unwrap_or_default();
-                return Err(Error::provider(format!(
+                Error::provider(format!(
                     "the embedding model {id} gave no finite number in dimension {at} for text \
                      {i} of {texts}; check the model"
-                )));
-            }
-        }
-        Ok(())
-    }
-}
-
-impl EmbeddingModel for LimitedEmbeddingModel {
-    fn id(&self) -> &str {
-        self.inner.id()
-    }
-
-    fn dimensions(&self) -> usize {
-        self.inner.dimensions()
-    }
-
-    /// Any number: they are sent in batches that the model takes.
-    fn max_batch(&self) -> usize {
-        usize::MAX
-    }
-
-    fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Embedded>> {
-        let model = self.clone();
-        async move {
-            let (mut keys, mut unique) = (Vec::new(), Vec::new());
-            let mut numbers = HashMap::new();
-            let mut places = Vec::with_capacity(texts.len());
-            for text in texts {
-                let key = embedding_key(model.inner.id(), &text);
-                places.push(*numbers.entry(key).or_insert_with(|| {
-                    keys.push(key);
-                    unique.push(text);
-                    keys.len() - 1
-                }));
-            }
-            let vectors = model.vectors(keys, unique).await?;
-            let vectors = places.into_iter().map(|place| vectors[place].clone()).collect();
-            Ok(Embedded { vectors, tokens: None })
-        }
-        .boxed_local()
+                ))
+            })
+        };
+        vectors.iter().enumerate().map(unit).collect()
     }
 }

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     port::Changes,
     record::{
-        Result,
+        Result, UnitVector,
         codec::{decode_bytes, encode, encode_bytes},
     },
 };
@@ -35,7 +35,8 @@ const KEPT_DOCUMENTS: usize = 256;
 const PAGE: usize = 64;
 
 const COMPLETION: u8 = 0;
-const EMBEDDING: u8 = 1;
+/// 1 was of 32-bit floats.
+const EMBEDDING: u8 = 2;
 
 /// Takes note of what the models answer to one document. Cheap to clone; all clones are the same.
 /// The default one notes nothing.
@@ -55,7 +56,7 @@ struct Notes {
 /// What a model answered.
 pub(super) enum Answer {
     Text(Rc<str>),
-    Vector(Rc<[f32]>),
+    Vector(UnitVector),
 }
 
 impl Notes {
@@ -65,7 +66,7 @@ impl Notes {
         let (kind, answer): (u8, Vec<u8>) = match answer {
             Answer::Text(text) => (COMPLETION, text.as_bytes().into()),
             Answer::Vector(vector) => {
-                (EMBEDDING, vector.iter().flat_map(|x| x.to_le_bytes()).collect())
+                (EMBEDDING, vector.raw().iter().flat_map(|x| x.to_le_bytes()).collect())
             }
         };
         let record = encode_bytes(&[&[kind], &key.bytes()[..], &answer].concat());
@@ -113,10 +114,12 @@ impl Engine {
         let Some((key, answer)) = payload.split_first_chunk() else { return };
         let key = Key::from_bytes(*key);
         if kind == EMBEDDING {
-            let (values, _) = answer.as_chunks::<4>();
-            let vector: Vec<f32> = values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-            self.0.embeddings.cache.keep(key, vector.into());
-        } else if let Ok(text) = std::str::from_utf8(answer) {
+            let (values, _) = answer.as_chunks();
+            let vector: Vec<i16> = values.iter().map(|bytes| i16::from_le_bytes(*bytes)).collect();
+            self.0.embeddings.cache.keep(key, UnitVector::from_raw(&vector));
+        } else if kind == COMPLETION
+            && let Ok(text) = std::str::from_utf8(answer)
+        {
             self.0.completions.cache.keep(key, text.into());
         }
     }

@@ -2,9 +2,11 @@
 
 use std::{
     cell::{Cell, RefCell},
+    num::NonZeroUsize,
     rc::Rc,
 };
 
+use lru::LruCache;
 use serde::Serialize;
 
 use super::signal::Event;
@@ -73,19 +75,26 @@ impl Default for Budget {
     }
 }
 
-type Counted = Vec<(Rc<str>, usize)>;
-
 /// Counts by the user's way, or else estimates.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Counter {
     pub by: Option<Rc<dyn TokenCounter>>,
-    /// System prompts with their tokens: few, and the same over and over.
-    systems: Rc<RefCell<Counted>>,
+    /// The tokens of system prompts, by their md5: mostly it is one of a few.
+    systems: Rc<RefCell<LruCache<[u8; 16], usize>>>,
+}
+
+/// System prompts whose tokens are remembered.
+const SYSTEMS: NonZeroUsize = NonZeroUsize::new(16).unwrap();
+
+impl Default for Counter {
+    fn default() -> Self {
+        Counter::new(None)
+    }
 }
 
 impl Counter {
     pub fn new(by: Option<Rc<dyn TokenCounter>>) -> Self {
-        Counter { by, ..Counter::default() }
+        Counter { by, systems: Rc::new(RefCell::new(LruCache::new(SYSTEMS))) }
     }
 
     pub async fn count(&self, text: &str) -> Result<usize> {
@@ -107,19 +116,12 @@ impl Counter {
     /// Tokens of a question, system prompt included.
     pub async fn prompt(&self, request: &Completion) -> usize {
         let Some(system) = &request.system else { return self.cost(&[&*request.prompt]).await };
-        // Mostly that of the last question, the very same: only another one is compared letter by letter.
-        let known = self.systems.borrow_mut().iter_mut().find_map(|(known, tokens)| {
-            let same = Rc::ptr_eq(known, system) || **known == **system;
-            same.then(|| {
-                known.clone_from(system);
-                *tokens
-            })
-        });
+        let known = self.systems.borrow_mut().get(&system.md5()).copied();
         let tokens = match known {
             Some(tokens) => tokens,
             None => {
                 let tokens = self.cost(&[&**system]).await;
-                self.systems.borrow_mut().push((system.clone(), tokens));
+                self.systems.borrow_mut().put(system.md5(), tokens);
                 tokens
             }
         };

@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use futures::{StreamExt, TryStreamExt, future::LocalBoxFuture, stream::LocalBoxStream};
 use js_sys::{Array, AsyncIterator, Float32Array, Function, JSON, Object, Reflect};
-use smolrag_kernels::rows;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::stream::JsStream;
 
@@ -15,7 +14,7 @@ use super::{
 use crate::{
     port::{
         Completion, Embedded, EmbeddingModel, LanguageModel, RerankRequest, Reranker, Said,
-        TokenCounter, Tokens,
+        TokenCounter, Tokens, Vectors,
     },
     record::{Code, Error, Result},
 };
@@ -242,8 +241,8 @@ impl EmbeddingModel for JsEmbeddingModel {
         self.max_batch
     }
 
-    fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Embedded>> {
-        let object = self.object.clone();
+    fn embed(&self, texts: Rc<[String]>) -> LocalBoxFuture<'static, Result<Embedded>> {
+        let (object, dimensions) = (self.object.clone(), self.dimensions);
         Box::pin(with_abort(move |call| async move {
             let array: Array = texts.iter().map(|text| JsValue::from_str(text)).collect();
             let answer = settle(object.embed(&array, &call.options()), Code::Provider).await?;
@@ -256,15 +255,17 @@ impl EmbeddingModel for JsEmbeddingModel {
                     "the embedding model's embed() must resolve to an array of vectors or { vectors, usage }",
                 ));
             }
-            let vectors = Array::from(&vectors).iter().map(|vector| numbers(&vector)).collect();
+            let given = Array::from(&vectors);
+            let mut vectors = Vectors::with_room(texts.len(), dimensions);
+            given.iter().for_each(|vector| add_numbers(&vector, &mut vectors));
             Ok(Embedded { vectors, tokens: told(&property(&answer, "usage"), "tokens") })
         }))
     }
 }
 
-/// The components of an array-like of numbers; what is not one gives NaN or nothing, which the
+/// Takes in the components of an array-like of numbers; what is not one gives NaN or nothing, which the
 /// engine's check of every vector refuses.
-fn numbers(vector: &JsValue) -> Rc<[f32]> {
+fn add_numbers(vector: &JsValue, to: &mut Vectors) {
     let floats = match vector.dyn_ref::<Float32Array>() {
         Some(floats) => Some(floats.clone()),
         None => property(vector, "length")
@@ -273,12 +274,11 @@ fn numbers(vector: &JsValue) -> Rc<[f32]> {
             .and_then(|_| Floats::new(vector).ok())
             .map(JsCast::unchecked_into),
     };
-    let floats = floats.filter(|floats| f64::from(floats.length()) <= MOST_DIMENSIONS);
-    let Some(floats) = floats else { return [].into() };
-    let mut numbers = rows::zeros(floats.length() as usize);
-    // Where they will stay: copied once.
-    floats.copy_to(Rc::get_mut(&mut numbers).expect("nobody else has it yet"));
-    numbers
+    let length = floats.as_ref().map_or(0, Float32Array::length);
+    match floats.filter(|_| f64::from(length) <= MOST_DIMENSIONS) {
+        Some(floats) => floats.copy_to(to.add(length as usize)),
+        None => _ = to.add(0),
+    }
 }
 
 /// A `Reranker` object.

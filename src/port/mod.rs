@@ -12,7 +12,7 @@ mod storage;
 pub use clock::{Clock, Pacer};
 pub use model::{
     Completion, Embedded, EmbeddingModel, JsonForm, LanguageModel, RerankRequest, Reranker, Said,
-    TokenCounter, Tokens,
+    System, TokenCounter, Tokens, Vectors,
 };
 pub use reader::{
     AnswerPart, AnswerRequest, Context, ContextEntity, ContextExcerpt, ContextRelationship,

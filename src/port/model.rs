@@ -1,18 +1,59 @@
-use std::rc::Rc;
+use std::{ops::Deref, rc::Rc};
 
 use futures::{future::LocalBoxFuture, stream::LocalBoxStream};
 
-use crate::record::Result;
+use crate::record::{Result, md5};
 
 /// What a language model is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Completion {
     /// Standing instructions, where the model takes them apart.
-    pub system: Option<Rc<str>>,
+    pub system: Option<System>,
     /// The question itself.
     pub prompt: String,
     /// The form of the answer, if it is to be JSON; only for models that [take](LanguageModel::takes_json) one.
     pub json: Option<JsonForm>,
+}
+
+/// Standing instructions. Cheap to clone, and known by their md5: they are the same over and over, and longer
+/// than most questions.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct System {
+    text: Rc<str>,
+    md5: [u8; 16],
+}
+
+impl System {
+    /// The md5 of the text.
+    pub fn md5(&self) -> [u8; 16] {
+        self.md5
+    }
+}
+
+impl Default for System {
+    fn default() -> Self {
+        "".into()
+    }
+}
+
+impl From<&str> for System {
+    fn from(text: &str) -> Self {
+        System { text: text.into(), md5: md5(&[text]) }
+    }
+}
+
+impl From<String> for System {
+    fn from(text: String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl Deref for System {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
 }
 
 /// A form that JSON is to have.
@@ -71,14 +112,57 @@ pub trait LanguageModel {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Embedded {
     /// One a text, in the order of the texts, not necessarily of unit length.
-    pub vectors: Vec<Rc<[f32]>>,
+    pub vectors: Vectors,
     /// Tokens that the call took, if the provider tells.
     pub tokens: Option<usize>,
 }
 
 impl From<Vec<Vec<f32>>> for Embedded {
     fn from(vectors: Vec<Vec<f32>>) -> Self {
-        Embedded { vectors: vectors.into_iter().map(Rc::from).collect(), tokens: None }
+        let mut all = Vectors::default();
+        vectors.iter().for_each(|vector| all.add(vector.len()).copy_from_slice(vector));
+        Embedded { vectors: all, tokens: None }
+    }
+}
+
+/// Vectors of any lengths, one behind the other: they are gone as soon as the knowledge base has made its own of
+/// them, and a piece of memory for each would be taken and given back for nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Vectors {
+    components: Vec<f32>,
+    /// Where each ends.
+    ends: Vec<usize>,
+}
+
+impl Vectors {
+    /// None yet, with room for so many of so many components, unless that is very much.
+    pub fn with_room(vectors: usize, dimensions: usize) -> Self {
+        let components = vectors.saturating_mul(dimensions).min(1 << 20);
+        Vectors { components: Vec::with_capacity(components), ends: vec![] }
+    }
+
+    /// A vector of zeros more, to be written.
+    pub fn add(&mut self, dimensions: usize) -> &mut [f32] {
+        let from = self.components.len();
+        self.components.resize(from + dimensions, 0.0);
+        self.ends.push(self.components.len());
+        &mut self.components[from..]
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// All of them, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &[f32]> {
+        let begins = [0].into_iter().chain(self.ends.iter().copied());
+        begins.zip(&self.ends).map(|(begin, &end)| &self.components[begin..end])
     }
 }
 
@@ -96,7 +180,7 @@ pub trait EmbeddingModel {
     }
 
     /// Embeds all of them.
-    fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Embedded>>;
+    fn embed(&self, texts: Rc<[String]>) -> LocalBoxFuture<'static, Result<Embedded>>;
 }
 
 /// Texts to be put in the order of their bearing on a question.

@@ -68,7 +68,7 @@ fn material_rule(mode: Mode) -> &'static str {
 mod tests {
     use super::*;
     use crate::{
-        port::{Role, Turn},
+        port::{Role, System, Turn},
         prompt::context::tests::context,
     };
 
@@ -81,7 +81,7 @@ mod tests {
             history: vec![Turn { role: Role::User, text: "Tell me of sencha.".into() }],
             instructions: Some("At most ten words.".into()),
         };
-        let mut systems: Vec<std::rc::Rc<str>> = Vec::new();
+        let mut systems: Vec<System> = Vec::new();
         for mode in Mode::ALL {
             let Completion { system, prompt, .. } =
                 super::prompt(&request(mode), &Options::default());

@@ -11,7 +11,7 @@ use super::{
     tuples::{self, Kind, clean},
 };
 use crate::{
-    port::{Completion, ExcerptReading, JsonForm, ReadEntity, ReadRelationship},
+    port::{Completion, ExcerptReading, JsonForm, ReadEntity, ReadRelationship, System},
     text::equal_but_for_case,
 };
 
@@ -36,7 +36,7 @@ const FORM: JsonForm = JsonForm {
 };
 
 /// The first question about a passage; with `json`, its answer is to be in that form.
-pub(super) fn prompt(passage: &Passage, system: &Rc<str>, json: bool) -> Completion {
+pub(super) fn prompt(passage: &Passage, system: &System, json: bool) -> Completion {
     Completion {
         system: Some(system.clone()),
         prompt: format!("{}\nWrite the records of this passage.", passage.material),
@@ -48,7 +48,7 @@ pub(super) fn prompt(passage: &Passage, system: &Rc<str>, json: bool) -> Complet
 pub(super) fn gleaning_prompt(
     passage: &Passage,
     answer: &str,
-    system: &Rc<str>,
+    system: &System,
     json: bool,
 ) -> Completion {
     let prompt = format!(
@@ -62,7 +62,7 @@ pub(super) fn gleaning_prompt(
 }
 
 /// What both questions stand under.
-pub(super) fn system(options: &Options, json: bool) -> Rc<str> {
+pub(super) fn system(options: &Options, json: bool) -> System {
     let kinds = options.entity_types.join(", ");
     let language = options.language_rule();
     let guidance = options.guidance_rule();

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     port::{
         AnswerPart, AnswerRequest, Completion, DocumentText, ExcerptReading, Keywords,
-        LanguageModel, NOTHING_FOUND, Progress, Reader, Reading, Turn,
+        LanguageModel, NOTHING_FOUND, Progress, Reader, Reading, System, Turn,
     },
     record::{Code, Error, Result, revision},
 };
@@ -158,8 +158,8 @@ impl PromptedReader {
 
 /// What the questions about all passages of a document stand under.
 struct Systems {
-    summary: Rc<str>,
-    extraction: Rc<str>,
+    summary: System,
+    extraction: System,
     /// Whether extractions are to be JSON.
     json: bool,
 }
@@ -489,7 +489,7 @@ mod tests {
             assert_eq!(schema["required"].as_array().unwrap().len(), 3);
             let system = request.system.as_ref().unwrap();
             // Some providers want the word.
-            assert!(system.contains("JSON") && !system.contains("<|>"), "{system}");
+            assert!(system.contains("JSON") && !system.contains("<|>"), "{system:?}");
         }
         let (_, other) = scripted(|_| Ok(String::new()));
         assert_ne!(reader.id(), other.id());

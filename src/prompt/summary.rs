@@ -1,16 +1,14 @@
 //! Asks for a sentence or two that place a passage in its document. They are embedded with the
 //! passage, so that a passage which never names its subject is found by it.
 
-use std::rc::Rc;
-
 use super::{Options, fence::MATERIAL, passage::Passage, tuples::clean};
-use crate::port::Completion;
+use crate::port::{Completion, System};
 
 /// A longer summary than this (in characters) would drown its passage in the embedding.
 const MAX_SUMMARY: usize = 600;
 
 /// What the question stands under.
-pub(super) fn system(options: &Options) -> Rc<str> {
+pub(super) fn system(options: &Options) -> System {
     format!(
         "You help a search engine to understand passages of documents. {MATERIAL}\n\nFor the passage you are given, \
          write one or two sentences, at most sixty words in all: what it tells, and of what in the document it tells \
@@ -22,7 +20,7 @@ pub(super) fn system(options: &Options) -> Rc<str> {
     .into()
 }
 
-pub(super) fn prompt(passage: &Passage, system: &Rc<str>) -> Completion {
+pub(super) fn prompt(passage: &Passage, system: &System) -> Completion {
     // What all passages of a document share stands first: providers charge less for a prefix they know.
     let prompt = format!(
         "{}\n{}\nWrite the sentences about the passage.",

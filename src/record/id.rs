@@ -2,12 +2,17 @@
 
 use md5::{Digest, Md5};
 
-fn md5_hex<T: AsRef<[u8]>>(parts: &[T]) -> String {
+/// The md5 of parts one behind the other.
+pub(crate) fn md5<T: AsRef<[u8]>>(parts: &[T]) -> [u8; 16] {
     let mut digest = Md5::new();
     for part in parts {
         digest.update(part);
     }
-    format!("{:032x}", u128::from_be_bytes(digest.finalize().into()))
+    digest.finalize().into()
+}
+
+fn md5_hex<T: AsRef<[u8]>>(parts: &[T]) -> String {
+    format!("{:032x}", u128::from_be_bytes(md5(parts)))
 }
 
 /// `excerpt_id_` + md5 of the excerpt's text.

@@ -13,6 +13,7 @@ pub use contribution::{
     Contribution, EntityMention, Excerpt, Position, RelationshipMention, Weight, heading_path,
 };
 pub use error::{Code, Details, Error, Result};
+pub(crate) use id::md5;
 pub use id::{document_id, entity_id, excerpt_id, relationship_id, revision};
 pub use metadata::{Filter, Metadata, MetadataValue};
 pub use vector::UnitVector;

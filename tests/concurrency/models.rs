@@ -16,7 +16,7 @@ use smolrag::{
         LimitedLanguageModel, Weigh,
     },
     port::{Clock, Completion, Embedded, EmbeddingModel, LanguageModel, Said},
-    record::{Code, Error, Result},
+    record::{Code, Error, Result, UnitVector},
 };
 
 use crate::executor::{Executor, block_on};
@@ -217,12 +217,12 @@ impl EmbeddingModel for Lengths {
         3
     }
 
-    fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Embedded>> {
+    fn embed(&self, texts: Rc<[String]>) -> LocalBoxFuture<'static, Result<Embedded>> {
         let running = Running::new(&self.load);
         let sleep = self.clock.sleep(10.0);
         let mut vectors: Vec<_> = texts.iter().map(|text| vector(text)).collect();
         let fails = texts.iter().any(|text| text == "fail");
-        self.batches.borrow_mut().push(texts);
+        self.batches.borrow_mut().push(texts.to_vec());
         if let Some(spoil) = self.spoil.get() {
             spoil(&mut vectors);
         }
@@ -249,6 +249,11 @@ fn lengths(executor: &Executor) -> (LimitedEmbeddingModel, Rc<Lengths>) {
     (LimitedEmbeddingModel::new(inner.clone(), limits(executor, 1000.0), 1), inner)
 }
 
+/// [`vector`] as it is given out.
+fn unit(text: &str) -> UnitVector {
+    UnitVector::from_f32(&vector(text)).unwrap()
+}
+
 fn texts(words: &str) -> Vec<String> {
     words.split(' ').map(String::from).collect()
 }
@@ -258,15 +263,15 @@ fn only_missing_texts_are_sent_in_batches_each_once() {
     let executor = Executor::seeded(1);
     let (model, inner) = lengths(&executor);
     let embed = |words| {
-        let vectors = block_on(&executor, model.embed(texts(words))).unwrap().vectors;
-        let expected: Vec<_> = texts(words).iter().map(|text| vector(text)).collect();
-        assert_eq!(vectors, Embedded::from(expected).vectors);
+        let vectors = block_on(&executor, model.embed(texts(words))).unwrap();
+        let expected: Vec<_> = texts(words).iter().map(|text| unit(text)).collect();
+        assert_eq!(vectors, expected);
         inner.batches.take()
     };
     assert_eq!(embed("a bb a ccc dddd bb"), [texts("a bb ccc"), texts("dddd")]);
     assert_eq!(embed("dddd e a"), [texts("e")]);
     assert!(embed("a bb ccc").is_empty());
-    assert_eq!(block_on(&executor, model.embed(vec![])), Ok(Embedded::default()));
+    assert_eq!(block_on(&executor, model.embed(vec![])), Ok(vec![]));
     assert!(inner.batches.take().is_empty());
 }
 
@@ -283,7 +288,7 @@ fn concurrent_calls_share_texts_on_their_way_and_survive_each_other() {
         vectors
     });
     assert_eq!(executor.run(), 0);
-    assert_eq!(second.take(), Some(Ok(vec![vector("b"), vector("c")].into())));
+    assert_eq!(second.take(), Some(Ok(vec![unit("b"), unit("c")])));
     assert_eq!(inner.batches.take(), [texts("a b"), texts("c")]);
 }
 

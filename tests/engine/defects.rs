@@ -312,7 +312,7 @@ impl EmbeddingModel for Synonyms {
         2
     }
 
-    fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Embedded>> {
+    fn embed(&self, texts: Rc<[String]>) -> LocalBoxFuture<'static, Result<Embedded>> {
         let vector = |text: &String| {
             let same = text == "car" || text.contains("automobile");
             if same { vec![1.0, 0.0] } else { vec![0.0, 1.0] }

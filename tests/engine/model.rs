@@ -130,7 +130,7 @@ impl EmbeddingModel for Model {
         4
     }
 
-    fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Embedded>> {
+    fn embed(&self, texts: Rc<[String]>) -> LocalBoxFuture<'static, Result<Embedded>> {
         let vector = |text: &String| {
             let sum: usize = text.bytes().map(usize::from).sum();
             // At times zero.

@@ -52,7 +52,7 @@ impl EmbeddingModel for Compass {
         4
     }
 
-    fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Embedded>> {
+    fn embed(&self, texts: Rc<[String]>) -> LocalBoxFuture<'static, Result<Embedded>> {
         let about = |text: &str, words: [&str; 2], much: f32| {
             if words.iter().any(|word| text.contains(word)) { much } else { 0.0 }
         };

@@ -67,7 +67,7 @@ impl EmbeddingModel for Fixture {
         4
     }
 
-    fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Embedded>> {
+    fn embed(&self, texts: Rc<[String]>) -> LocalBoxFuture<'static, Result<Embedded>> {
         let vectors: Vec<Vec<f32>> = texts
             .iter()
             .map(|text| [text.encode_utf16().count() % 7, 1, 1, 1].map(|x| x as f32).to_vec())

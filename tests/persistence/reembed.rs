@@ -28,11 +28,11 @@ impl EmbeddingModel for Other {
         2
     }
 
-    fn embed(&self, texts: Vec<String>) -> LocalBoxFuture<'static, Result<Embedded>> {
+    fn embed(&self, texts: Rc<[String]>) -> LocalBoxFuture<'static, Result<Embedded>> {
         let vectors = self.0.embed(texts);
         async move {
-            let vectors = vectors.await?.vectors.into_iter();
-            Ok(vectors.map(|v| vec![v[1] + 2.0, v[2]]).collect::<Vec<_>>().into())
+            let vectors = vectors.await?.vectors;
+            Ok(vectors.iter().map(|v| vec![v[1] + 2.0, v[2]]).collect::<Vec<_>>().into())
         }
         .boxed_local()
     }
