@@ -25,7 +25,7 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn request(
         this: &CallController,
-        system: Option<&str>,
+        system: &JsValue,
         prompt: &str,
         json: &JsValue,
     ) -> JsValue;

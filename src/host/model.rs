@@ -1,9 +1,10 @@
 //! Models that are JavaScript objects.
 
-use std::rc::Rc;
+use std::{cell::RefCell, num::NonZeroUsize, rc::Rc};
 
 use futures::{StreamExt, TryStreamExt, future::LocalBoxFuture, stream::LocalBoxStream};
 use js_sys::{Array, AsyncIterator, Float32Array, Function, JSON, Object, Reflect};
+use lru::LruCache;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::stream::JsStream;
 
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::{
     port::{
-        Completion, Embedded, EmbeddingModel, LanguageModel, RerankRequest, Reranker, Said,
+        Completion, Embedded, EmbeddingModel, LanguageModel, RerankRequest, Reranker, Said, System,
         TokenCounter, Tokens, Vectors,
     },
     record::{Code, Error, Result},
@@ -81,12 +82,29 @@ fn object(fields: &[(&str, &JsValue)]) -> JsValue {
     object.into()
 }
 
-fn request_object(request: &Completion, call: &CallController) -> JsValue {
+/// System prompts as JavaScript has them, by their md5: the same few are told over and over.
+struct Systems(RefCell<LruCache<[u8; 16], JsValue>>);
+
+impl Default for Systems {
+    fn default() -> Self {
+        Systems(RefCell::new(LruCache::new(const { NonZeroUsize::new(8).unwrap() })))
+    }
+}
+
+impl Systems {
+    fn told(&self, system: &System) -> JsValue {
+        let text = || JsValue::from_str(system);
+        self.0.borrow_mut().get_or_insert(system.md5(), text).clone()
+    }
+}
+
+fn request_object(request: &Completion, systems: &Systems, call: &CallController) -> JsValue {
     let json = request.json.map_or(JsValue::UNDEFINED, |form| {
         let schema = JSON::parse(form.schema).unwrap_or(JsValue::UNDEFINED);
         object(&[("name", &form.name.into()), ("schema", &schema)])
     });
-    call.request(request.system.as_deref(), &request.prompt, &json)
+    let system = request.system.as_ref().map(|system| systems.told(system));
+    call.request(&system.unwrap_or_default(), &request.prompt, &json)
 }
 
 /// A count that a provider tells; nothing where it is none.
@@ -117,6 +135,7 @@ fn provider_error(thrown: JsValue) -> Error {
 pub struct JsLanguageModel {
     id: String,
     object: LanguageModelObject,
+    systems: Rc<Systems>,
 }
 
 impl JsLanguageModel {
@@ -134,7 +153,7 @@ impl JsLanguageModel {
             .as_string()
             .filter(|id| !id.is_empty())
             .ok_or_else(|| Error::invalid(shape))?;
-        Ok(JsLanguageModel { id, object })
+        Ok(JsLanguageModel { id, object, systems: Rc::default() })
     }
 }
 
@@ -148,9 +167,9 @@ impl LanguageModel for JsLanguageModel {
     }
 
     fn complete(&self, request: Completion) -> LocalBoxFuture<'static, Result<Said>> {
-        let object = self.object.clone();
+        let (object, systems) = (self.object.clone(), self.systems.clone());
         Box::pin(with_abort(move |call| async move {
-            let asked = request_object(&request, &call);
+            let asked = request_object(&request, &systems, &call);
             let answer = settle(object.complete(&asked), Code::Provider).await?;
             said(&answer, "complete() must resolve to")
         }))
@@ -160,9 +179,9 @@ impl LanguageModel for JsLanguageModel {
         if !self.object.stream_function().is_function() {
             return Box::pin(futures::stream::once(self.complete(request)));
         }
-        let object = self.object.clone();
+        let (object, systems) = (self.object.clone(), self.systems.clone());
         Box::pin(stream_with_abort(move |call| {
-            let asked = request_object(&request, &call);
+            let asked = request_object(&request, &systems, &call);
             futures::stream::once(iterator(object, asked))
                 .map_ok(|iterator| JsStream::from(iterator).map(part))
                 .try_flatten()

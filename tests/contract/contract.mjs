@@ -188,6 +188,17 @@ export function contract({ open, pkg, indexedDB, corpora }) {
       await rag.close();
     },
 
+    async "texts of all lengths and alphabets come back as they were"() {
+      const rag = await open(memory);
+      const wide = ["é", "知", "😀", "\ufffd", "\ufeffa"];
+      const texts = [63, 64, 65, 200].flatMap((length) => [0, 1, length - 2].flatMap((at) =>
+        wide.map((character) => "a".repeat(at) + character + "b".repeat(length - at - character.length))));
+      texts.push("c".repeat(64), "知識".repeat(100), "😀".repeat(100), "x😀".repeat(50));
+      await rag.ingest(texts.map((text, i) => ({ source: `${i}`, text })));
+      for (const [i, text] of texts.entries()) equal(await rag.text(`${i}`), text);
+      await rag.close();
+    },
+
     async "bad input gives a coded error and changes nothing"() {
       const rag = await open(memory);
       const good = { source: "a.md", text: "Some text." };
@@ -196,6 +207,7 @@ export function contract({ open, pkg, indexedDB, corpora }) {
         [{ source: "a.md", text: " \n " }],
         [{ source: "", text: "Some text." }],
         [{ source: "a.md", text: "a lone \ud800 surrogate" }],
+        [{ source: "a.md", text: `${"a long text with ".repeat(9)}\udc00, a lone surrogate` }],
         [{ source: "a\ud800.md", text: "text" }],
         [{ source: "a.md", text: "a NUL \0" }],
         [{ source: "a.md", text: "x ".repeat(5 * 2 ** 20) }],
