@@ -124,6 +124,7 @@ mod tests {
 
     proptest! {
         #[test]
+        #[cfg_attr(miri, ignore = "Miri takes minutes to make texts of a pattern")]
         fn blocks_of_characters_are_worth_what_each_of_them_is(text in texts()) {
             prop_assert_eq!(estimate_tokens(&text), plain(&text), "{:?}", text);
         }
