@@ -174,7 +174,7 @@ impl<'a> Pieces<'a> {
         Pieces { block, starts: starts & below(end) | !below(end), end, last }
     }
 
-    /// Those that begin with one of these bytes: their bytes, of which the last bit is the first, and the bit that follows.
+    /// Those that begin with one of these bytes.
     #[inline(always)]
     fn each(&self, firsts: u64) -> impl Iterator<Item = Piece> {
         let mut firsts = firsts & self.starts & below(self.end);
