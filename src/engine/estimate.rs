@@ -98,7 +98,9 @@ impl Engine {
         let mut texts = embedded_texts(&contribution, &self.0.pacer).await;
         texts.retain(|text| {
             let key = embedding_key(embedder.id(), text);
-            self.0.embeddings.cache.peek(key).is_none() && costs.first(key)
+            let is_kept = self.0.version.known().find(key).is_some()
+                || self.0.embeddings.cache.peek(key).is_some();
+            !is_kept && costs.first(key)
         });
         costs.usage.embedding_calls += texts.len().div_ceil(embedder.max_batch().max(1));
         costs.usage.embedding_tokens += self.counter().cost(&texts).await;

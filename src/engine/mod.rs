@@ -32,6 +32,7 @@ mod estimate;
 mod fusion;
 mod ingest;
 mod instance;
+mod known;
 mod limits;
 mod load;
 mod models;

@@ -247,17 +247,19 @@ impl LimitedEmbeddingModel {
         .boxed_local()
     }
 
-    /// The vectors of different texts. Sends for those that are neither cached nor on their way.
+    /// The vectors of different texts. Sends for those that are neither held, cached nor on their way.
     async fn vectors(self, keys: Vec<Key>, mut texts: Vec<String>) -> Result<Vec<UnitVector>> {
         let cache = &self.limits.cache;
         let mut missing = Vec::new();
         let mut coming: Vec<LocalBoxFuture<'_, Result<Vec<_>>>> = Vec::new();
+        let mut vectors = vec![UnitVector::zero(0); keys.len()];
         for (place, key) in keys.iter().enumerate() {
-            match cache.find(*key) {
-                Some(answer) => {
-                    coming.push(answer.map(move |vector| Ok(vec![(place, vector?)])).boxed_local())
-                }
-                None => missing.push(place),
+            if let Some(vector) = self.paid.known(*key) {
+                vectors[place] = vector;
+            } else if let Some(answer) = cache.find(*key) {
+                coming.push(answer.map(move |vector| Ok(vec![(place, vector?)])).boxed_local());
+            } else {
+                missing.push(place);
             }
         }
         for batch in missing.chunks(self.inner.max_batch().max(1)) {
@@ -269,10 +271,10 @@ impl LimitedEmbeddingModel {
             };
             coming.push(flight.map(move |vectors| vectors.map(placed)).boxed_local());
         }
-        let mut vectors = vec![UnitVector::zero(0); keys.len()];
         // All of them, so that what was paid for is kept even if one batch fails.
         for come in join_all(coming).await {
             for (place, vector) in come? {
+                self.paid.remember(keys[place], &vector);
                 vectors[place] = vector;
             }
         }

@@ -2,6 +2,8 @@
 //! that an ingest which is tried again, be it after a reload, pays for what is missing only.
 //!
 //! They are read by document, when that one is ingested, and dropped with its commit.
+//!
+//! Vectors that the knowledge base holds were paid for as well.
 
 use std::{
     cell::{Cell, RefCell},
@@ -15,7 +17,10 @@ use futures::{FutureExt, future::LocalBoxFuture};
 
 use super::{
     cache::Key,
+    ingest::embedded_texts,
     instance::{Embedder, Engine},
+    known::KnownVectors,
+    models::embedding_key,
     schema::{Changed, META, PAID, PAID_FOR, document_key, put},
 };
 use crate::{
@@ -45,6 +50,7 @@ pub(super) struct Paid(Option<Rc<Notes>>);
 
 struct Notes {
     source: Rc<str>,
+    known: KnownVectors,
     /// Not written yet. They become records only then: most never do.
     noted: RefCell<Vec<(Key, Answer)>>,
     /// The keys of those in the storage.
@@ -81,6 +87,18 @@ impl Paid {
         }
     }
 
+    /// The vector of a text, if the knowledge base holds it.
+    pub fn known(&self, key: Key) -> Option<UnitVector> {
+        self.0.as_ref()?.known.find(key)
+    }
+
+    /// Finds the vector from now on, once the knowledge base holds it.
+    pub fn remember(&self, key: Key, vector: &UnitVector) {
+        if let Some(notes) = &self.0 {
+            notes.known.remember(key, vector);
+        }
+    }
+
     /// The keys of what is in the storage.
     pub fn kept(&self) -> Rc<[String]> {
         self.0.as_ref().map_or([].into(), |notes| notes.kept.borrow().clone().into())
@@ -88,11 +106,13 @@ impl Paid {
 }
 
 impl Engine {
-    /// Puts the answers that are kept for a document where its ingest will find them.
+    /// Puts the answers that are kept for a document, and the vectors of its present version, where its ingest will
+    /// find them.
     pub(super) async fn recall(&self, source: &Rc<str>) -> Result<Paid> {
-        let asked = matches!(self.embedder().as_deref(), Some(Embedder::Model(_)));
-        if self.0.ports.llm.is_none() && !asked {
-            return Ok(Paid::default());
+        match (self.embedder().as_deref(), &self.0.ports.llm) {
+            (Some(Embedder::Model(model)), _) => self.recall_vectors(model.id(), source).await,
+            (_, None) => return Ok(Paid::default()),
+            _ => {}
         }
         let known = self.0.stored.borrow().paid_for.contains(source);
         let rows = if known { self.paid_rows(source).await? } else { vec![] };
@@ -101,10 +121,22 @@ impl Engine {
         }
         Ok(Paid(Some(Rc::new(Notes {
             source: source.clone(),
+            known: self.0.version.known().clone(),
             noted: RefCell::default(),
             kept: RefCell::new(rows.into_iter().map(|(key, _)| key).collect()),
             writing: Cell::new(false),
         }))))
+    }
+
+    /// This instance may have read the document from the storage, and what is ingested again is mostly the same.
+    async fn recall_vectors(&self, model: &str, source: &str) {
+        let Some(contribution) = self.0.version.contribution(source) else { return };
+        let texts = embedded_texts(&contribution, &self.0.pacer).await;
+        let mut all = texts.iter().zip(contribution.vectors());
+        let known = self.0.version.known();
+        let mut next =
+            || all.next().map(|(text, it)| known.remember(embedding_key(model, text), it));
+        self.0.pacer.all(&mut || next().is_some()).await;
     }
 
     /// A damaged one is as good as none.

@@ -6,12 +6,14 @@ use std::{
 };
 
 use super::{
+    known::KnownVectors,
     limits::{Permit, Semaphore},
     search::{MOST, POOL},
     signal::Event,
 };
 use crate::{
     port::Pacer,
+    record::Contribution,
     store::{Applying, Change, Counts, KindStatistics, KnowledgeBase},
 };
 
@@ -22,6 +24,7 @@ use crate::{
 /// things: until somebody looks, or [`Version::make`] is called, they wait.
 pub(super) struct Version {
     knowledge: RefCell<KnowledgeBase>,
+    known: KnownVectors,
     /// The right to see a version, or to make the next one.
     turn: Semaphore,
     dimensions: Cell<usize>,
@@ -50,6 +53,7 @@ impl Version {
             counts: Cell::new(knowledge.counts()),
             documents: Cell::new(knowledge.counts().documents),
             knowledge: RefCell::new(knowledge),
+            known: KnownVectors::default(),
             turn: Semaphore::new(1),
             waiting: RefCell::default(),
             making: RefCell::default(),
@@ -79,17 +83,28 @@ impl Version {
         self.documents.get()
     }
 
-    /// The revision of a document as it is committed.
-    pub fn revision(&self, source: &str) -> Option<Rc<str>> {
+    /// The vectors that are held.
+    pub fn known(&self) -> &KnownVectors {
+        &self.known
+    }
+
+    /// What a document adds, as it is committed.
+    pub fn contribution(&self, source: &str) -> Option<Rc<Contribution>> {
         for change in self.waiting.borrow().iter().rev() {
             match change {
-                Change::Put(put) if *put.source == *source => return Some(put.revision.clone()),
+                Change::Put(put) if *put.source == *source => {
+                    return Some(put.contribution().clone());
+                }
                 Change::Remove(gone) if **gone == *source => return None,
                 _ => {}
             }
         }
-        let knowledge = self.knowledge.borrow();
-        knowledge.document(source).map(|known| known.contribution().revision.clone())
+        self.knowledge.borrow().document(source).map(|known| known.contribution().clone())
+    }
+
+    /// The revision of a document as it is committed.
+    pub fn revision(&self, source: &str) -> Option<Rc<str>> {
+        self.contribution(source).map(|known| known.revision.clone())
     }
 
     /// Puts another knowledge base in the place of this one, whole, and of all that waits. Those who waited to read
@@ -115,8 +130,9 @@ impl Version {
             Change::Rules(_) => (None, 0),
         };
         if let Some(source) = source {
-            let known = usize::from(self.revision(source).is_some());
-            self.documents.set(self.documents.get() + comes - known);
+            let known = self.contribution(source);
+            self.documents.set(self.documents.get() + comes - usize::from(known.is_some()));
+            self.known.let_go(known.map_or(0, |known| known.vectors().count()));
         }
         let mut waiting = self.waiting.borrow_mut();
         waiting.push(change);
@@ -219,6 +235,6 @@ impl Version {
     /// An estimate of the bytes of memory that are held. Goes through every term.
     pub fn bytes(&self) -> usize {
         self.hurry();
-        self.knowledge.borrow().bytes()
+        self.knowledge.borrow().bytes() + self.known.bytes()
     }
 }

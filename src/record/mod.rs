@@ -16,4 +16,4 @@ pub use error::{Code, Details, Error, Result};
 pub(crate) use id::md5;
 pub use id::{document_id, entity_id, excerpt_id, relationship_id, revision};
 pub use metadata::{Filter, Metadata, MetadataValue};
-pub use vector::UnitVector;
+pub use vector::{UnitVector, WeakUnitVector};

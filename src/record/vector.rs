@@ -1,6 +1,6 @@
 //! Vectors as the knowledge base keeps them: unit length, in integers.
 
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use smolrag_kernels::rows;
 
@@ -45,6 +45,11 @@ impl UnitVector {
         &self.0
     }
 
+    /// The same, without holding it.
+    pub fn downgrade(&self) -> WeakUnitVector {
+        WeakUnitVector(Rc::downgrade(&self.0))
+    }
+
     /// How many components there are.
     pub fn dimensions(&self) -> usize {
         self.0.len()
@@ -58,6 +63,22 @@ impl UnitVector {
     /// Whether the vector is similar to nothing.
     pub fn is_zero(&self) -> bool {
         self.0.iter().all(|&v| v == 0)
+    }
+}
+
+/// A vector that may be gone.
+#[derive(Clone, Debug)]
+pub struct WeakUnitVector(Weak<[i16]>);
+
+impl WeakUnitVector {
+    /// The vector, if somebody holds it.
+    pub fn upgrade(&self) -> Option<UnitVector> {
+        self.0.upgrade().map(UnitVector)
+    }
+
+    /// Whether somebody holds the vector.
+    pub fn is_held(&self) -> bool {
+        self.0.strong_count() > 0
     }
 }
 

@@ -1,8 +1,9 @@
-//! Answers that were paid for outlive a failed ingest, and the instance that asked for them.
+//! Answers that were paid for outlive a failed ingest, and the instance that asked for them; vectors are not paid for
+//! while the knowledge base holds them.
 
 use std::rc::Rc;
 
-use smolrag::engine::{Engine, Options, Signal};
+use smolrag::engine::{Embedder, Engine, Options, Ports, Signal};
 
 use crate::{
     model::{Fault, options},
@@ -96,4 +97,65 @@ fn they_are_bounded() {
     let reopened = world.open();
     world.must_ingest(&reopened, "299.md", "The Queue 299 orders calls.");
     assert_eq!(world.table("paid").len(), 255);
+}
+
+/// Calls of the embedding model that an ingest makes.
+fn embeds(world: &World, engine: &Engine, source: &str, text: &str) -> usize {
+    world.ingest(engine, source, text).unwrap().usage.embedding_calls
+}
+
+#[test]
+fn what_the_knowledge_base_holds_is_not_embedded_again_though_no_cache_keeps_it() {
+    let world = World::new(1);
+    let open = || {
+        let (model, uncached) = (Rc::new(world.model.clone()), options(true, 0));
+        world.open_with(&world.disk(), model, uncached, Rc::new(|_| {})).unwrap()
+    };
+    let engine = open();
+    let all = embeds(&world, &engine, "a.md", TEXT);
+    assert!(all > 3);
+    assert_eq!(embeds(&world, &engine, "b.md", TEXT), 0);
+    assert!(world.remove(&engine, "a.md").unwrap());
+    assert_eq!(embeds(&world, &engine, "c.md", TEXT), 0, "b.md has all of it");
+
+    // Of what another instance has written, that of the same document is known.
+    let reopened = open();
+    let longer = format!("{TEXT}\n\nThe API is new.");
+    let few = embeds(&world, &reopened, "b.md", &longer);
+    assert!((1..all).contains(&few), "{few} of {all}");
+    let fresh = World::new(2);
+    let expected = fresh.open();
+    fresh.must_ingest(&expected, "b.md", &longer);
+    fresh.must_ingest(&expected, "c.md", TEXT);
+    assert!(reopened.canonical_bytes() == expected.canonical_bytes());
+
+    for source in ["b.md", "c.md"] {
+        assert!(world.remove(&reopened, source).unwrap());
+    }
+    assert_eq!(embeds(&world, &reopened, "a.md", TEXT), all, "nothing is left of it");
+}
+
+#[test]
+fn an_estimate_leaves_out_what_is_held() {
+    let world = World::new(1);
+    let ports = Ports {
+        storage: Rc::new(world.disk()),
+        clock: world.executor.clock(),
+        // So that the estimate is exact.
+        llm: None,
+        embedder: Some(Embedder::Model(Rc::new(world.model.clone()))),
+        reranker: None,
+        counter: None,
+        splitter: None,
+        listener: Rc::new(|_| {}),
+    };
+    let engine = world.run(Engine::open(ports, options(true, 0))).unwrap();
+    world.must_ingest(&engine, "a.md", TEXT);
+    let longer = format!("{TEXT}\n\nThe API is new.");
+    let (estimating, input) = (engine.clone(), document("b.md", &longer));
+    let estimate = async move { estimating.estimate(vec![input], Signal::default()).await };
+    let estimate = world.run(estimate).unwrap().usage;
+    let usage = world.ingest(&engine, "b.md", &longer).unwrap().usage;
+    assert!(usage.embedding_tokens > 0);
+    assert_eq!(estimate, usage);
 }

@@ -43,6 +43,11 @@ impl Checked {
         checking.finish()
     }
 
+    /// The contribution.
+    pub fn contribution(&self) -> &Rc<Contribution> {
+        &self.contribution
+    }
+
     pub(super) fn into_inner(self) -> Rc<Contribution> {
         self.contribution
     }
