@@ -44,6 +44,11 @@ impl KnownVectors {
         self.0.gone.set(self.0.gone.get() + count);
     }
 
+    /// All of them leave.
+    pub fn clear(&self) {
+        self.0.found.take();
+    }
+
     /// Bytes held.
     pub fn bytes(&self) -> usize {
         self.0.found.borrow().allocation_size()
@@ -98,6 +103,8 @@ mod tests {
         known.remember(key(200), &last);
         assert_eq!(known.0.found.borrow().len(), 1);
         assert!(weak.iter().all(|vector| !vector.is_held()));
+        known.clear();
+        assert_eq!(known.bytes(), 0);
         // What comes and goes untold leaves no more behind than there is room for.
         for number in 0..1000i16 {
             known.remember(Key::of(&[number.to_le_bytes()]), &vector(number));

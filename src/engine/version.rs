@@ -119,6 +119,7 @@ impl Version {
         self.making.take();
         let old = self.knowledge.replace(knowledge);
         drop(old);
+        self.known.clear();
         self.made.take().set(());
     }
 
