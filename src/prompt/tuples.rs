@@ -157,13 +157,16 @@ fn is_wrapping(c: char) -> bool {
     matches!(c, '"' | '\'' | '“' | '”' | '‘' | '’' | '`' | '*')
 }
 
+/// Characters of the longest delimiter: an answer of nothing but bars is looked at once, not once for each.
+const LONGEST: usize = 16;
+
 /// The length of a field delimiter that the text starts with: `<|>`, `< | >`, `<||>`, `<|#|>`.
 fn delimiter_width(text: &str) -> Option<usize> {
     if text.starts_with("<|>") {
         return Some(3);
     }
     let mut bars = 0;
-    for (at, c) in text.char_indices() {
+    for (at, c) in text.char_indices().take(LONGEST) {
         match c {
             '<' | '＜' if at == 0 => {}
             '|' | '｜' => bars += 1,
@@ -300,6 +303,16 @@ mod tests {
     #[test]
     fn the_word_alone_opens_nothing() {
         assert_eq!(records("An entity, or a relationship | keyword, is a thing."), []);
+    }
+
+    /// It would take hours, if each were looked at with all that follow.
+    #[test]
+    fn a_million_marks_are_read_at_once() {
+        let many = if cfg!(miri) { 1000 } else { 1_000_000 };
+        for mark in ["|", "#", " ", "<", ")", "<|", "\"", "+|", "entity"] {
+            let answer = format!("(\"entity\"<|>Queue<|>{}", mark.repeat(many));
+            assert!(records(&answer).len() <= 1, "{mark}");
+        }
     }
 
     proptest! {
