@@ -1,5 +1,6 @@
 // One peer, measured: in a Node process or a page of its own, with the plain loop before each of its queries, so that both meet the
 // same conditions. Ratios of such a run count; its milliseconds are the machine's.
+import { plainLoop } from "./beside.mjs";
 import { clustered, split } from "./data.mjs";
 import { peers as textPeers } from "./texts.mjs";
 import { peers as vectorPeers } from "./vectors.mjs";
@@ -17,14 +18,13 @@ async function timed(work) {
 
 const round = (value, digits = 2) => Number(value.toFixed(digits));
 
-/** @param {{ peer: string, set: object, assets?: object, memory?: () => number }} task */
-export async function measureVectors({ peer, set, assets = {}, memory = () => 0 }) {
+/** @param {{ peer: string, set: object, thread: Worker, assets?: object, memory?: () => number }} task `thread` runs loop.mjs */
+export async function measureVectors({ peer, set, thread, assets = {}, memory = () => 0 }) {
   const { vectors, queries, dimensions } = set.file
     ? split(new Float32Array(set.file), set.dimensions, set.queries)
     : clustered(set.count, set.dimensions, set.queries);
   const ids = names(vectors.length / dimensions);
-  const loop = vectorPeers["JS loop"].make();
-  loop.build(ids, vectors, dimensions);
+  const loop = await plainLoop(thread, ids, vectors);
   const subject = await vectorPeers[peer].make({ assets });
   const before = memory();
   // The least of three: the first one pays for fresh memory.
@@ -32,16 +32,20 @@ export async function measureVectors({ peer, set, assets = {}, memory = () => 0 
   for (let i = 0; i < 3; i++) copies.push((await timed(() => void new Float32Array(vectors.length).set(vectors))).ms);
   const build = await timed(() => subject.build(ids, vectors, dimensions));
   const took = memory() - before;
-  for (const query of queries.slice(0, 10)) await subject.search(query, K);
+  for (const query of queries.slice(0, 10)) {
+    await loop.search(query, K);
+    await subject.search(query, K);
+  }
   const [loopTimes, times] = [[], []];
   let hits = 0;
   for (const query of queries) {
-    const truth = await timed(() => loop.search(query, K));
+    const truth = await loop.search(query, K);
     const found = await timed(() => subject.search(query, K));
     loopTimes.push(truth.ms);
     times.push(found.ms);
-    hits += found.value.filter((id) => truth.value.includes(id)).length;
+    hits += found.value.filter((id) => truth.found.includes(id)).length;
   }
+  await loop.stop();
   const [p50, loop50] = [quantile(times, 0.5), quantile(loopTimes, 0.5)];
   return {
     peer, vectors: ids.length, dimensions, "build ms": round(build.ms, 0), "× copy": round(build.ms / quantile(copies, 0), 1),

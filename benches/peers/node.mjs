@@ -1,5 +1,6 @@
 // One measurement in a process of its own; started by run.mjs.
 import { readFileSync } from "node:fs";
+import { Worker } from "node:worker_threads";
 
 import { measureTexts, measureVectors } from "./measure.mjs";
 
@@ -14,7 +15,7 @@ process.once("message", async ({ wasm, ...task }) => {
     const row = task.texts
       ? await measureTexts({ ...task, memory })
       : await measureVectors({
-        ...task, memory, assets: { voy: bytes(wasm.voy), edgevec: bytes(wasm.edgevec) },
+        ...task, memory, thread: new Worker(new URL("./loop.mjs", import.meta.url)), assets: { voy: bytes(wasm.voy), edgevec: bytes(wasm.edgevec) },
         set: { ...task.set, ...(task.set.file && { file: bytes(task.set.file) }) },
       });
     process.send(row, () => process.exit());

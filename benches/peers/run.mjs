@@ -67,7 +67,7 @@ async function chromiumHost() {
   writeFileSync(empty, "module.exports = {};");
   const absent = ["usearch", "@electric-sql/pglite", "@electric-sql/pglite-pgvector", "fs", "path", "crypto", "module", "url", "worker_threads"];
   await build({
-    entryPoints: [join(here, "measure.mjs")], bundle: true, format: "esm", outfile: join(work, "measure.js"), platform: "browser", logLevel: "error",
+    entryPoints: ["measure.mjs", "loop.mjs"].map((name) => join(here, name)), bundle: true, format: "esm", outdir: work, platform: "browser", logLevel: "error",
     external: ["smolrag"], alias: Object.fromEntries(absent.map((name) => [name, empty])),
   });
   writeFileSync(join(work, "index.html"), `<!doctype html><meta charset="utf-8"><script type="importmap">{"imports":{"smolrag":"/pkg/web.js"}}</script>`);
@@ -86,7 +86,7 @@ async function chromiumHost() {
         if (task.texts) return measureTexts(task);
         const assets = { voy: await bytes(paths.voy), edgevec: await bytes(paths.edgevec) };
         const set = { ...task.set, ...(task.set.file && { file: await bytes(`/${task.set.file.split("/").pop()}`) }) };
-        return measureVectors({ peer: task.peer, set, assets });
+        return measureVectors({ peer: task.peer, set, assets, thread: new Worker("/loop.js", { type: "module" }) });
       }, { task, paths: { voy: "/peers/voy-search/voy_search_bg.wasm", edgevec: "/peers/edgevec/edgevec_bg.wasm" } });
     } catch (error) {
       return { peer: task.peer, failed: String(error.message).split("\n")[0] };
