@@ -3,11 +3,17 @@
  * asks at every access to a typed array whether it is still there, and a loop beside it takes up to a third longer than it should.
  */
 export async function plainLoop(thread, ids, vectors) {
-  const ask = (message) => new Promise((resolve) => {
-    if (thread.once) thread.once("message", resolve);
-    else thread.addEventListener("message", ({ data }) => resolve(data), { once: true });
-    thread.postMessage(message);
+  const next = (event) => new Promise((resolve) => {
+    if (thread.once) thread.once(event, resolve);
+    else thread.addEventListener(event, resolve, { once: true });
   });
+  const failed = next("error").then((error) => Promise.reject(error));
+  const ask = async (message) => {
+    const answer = next("message");
+    thread.postMessage(message);
+    const told = await Promise.race([answer, failed]);
+    return told.data ?? told;
+  };
   // Copied: memory that is handed over is gone from here, and V8 asks from then on as well.
   await ask({ ids, vectors });
   return {
