@@ -92,7 +92,7 @@ impl Paid {
         self.0.as_ref()?.known.find(key)
     }
 
-    /// Finds the vector from now on, once the knowledge base holds it.
+    /// The vector of a text: it is found from now on, as long as somebody holds it.
     pub fn remember(&self, key: Key, vector: &UnitVector) {
         if let Some(notes) = &self.0 {
             notes.known.remember(key, vector);

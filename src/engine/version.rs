@@ -131,9 +131,9 @@ impl Version {
             Change::Rules(_) => (None, 0),
         };
         if let Some(source) = source {
-            let known = self.contribution(source);
-            self.documents.set(self.documents.get() + comes - usize::from(known.is_some()));
-            self.known.let_go(known.map_or(0, |known| known.vectors().count()));
+            let before = self.contribution(source);
+            self.documents.set(self.documents.get() + comes - usize::from(before.is_some()));
+            self.known.let_go(before.map_or(0, |before| before.vectors().count()));
         }
         let mut waiting = self.waiting.borrow_mut();
         waiting.push(change);
