@@ -1,5 +1,7 @@
 //! Loops over the bytes of texts.
 
+use std::ops::Range;
+
 /// Bytes to look for.
 pub type Bytes = [bool; 256];
 
@@ -77,6 +79,57 @@ pub fn is_plain(text: &str, bytes: &Bytes) -> bool {
         in_word = !blank;
     }
     in_word
+}
+
+/// What a byte of ASCII is to words: a part of one, or, times [`JOINS`], what it joins two of.
+const PARTS: [u8; 256] = {
+    let mut parts = [0; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        parts[byte] = match byte as u8 {
+            b'a'..=b'z' | b'A'..=b'Z' => LETTER,
+            b'0'..=b'9' => FIGURE,
+            b'_' => LINE,
+            b'.' | b'\'' => JOINS * (LETTER | FIGURE),
+            b':' => JOINS * LETTER,
+            b',' | b';' => JOINS * FIGURE,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    parts
+};
+const LETTER: u8 = 1;
+const FIGURE: u8 = 2;
+const LINE: u8 = 4;
+const JOINS: u8 = 8;
+
+/// The next word of a text of ASCII, from there on, by the rules of
+/// [UAX 29](https://www.unicode.org/reports/tr29/#Word_Boundaries): letters, figures and `_`, with what joins two
+/// letters or two figures. Of `_` alone there is no word.
+#[inline(never)]
+pub fn ascii_word(text: &[u8], from: usize) -> Option<Range<usize>> {
+    let part = |at: usize| text.get(at).map_or(0, |&byte| PARTS[usize::from(byte)]);
+    let mut start = from;
+    while start < text.len() {
+        let (mut end, mut seen) = (start, 0);
+        loop {
+            let this = part(end);
+            let joins = |joined: u8| this & (JOINS * joined) != 0;
+            if this & (LETTER | FIGURE | LINE) == 0
+                && (end == start || !joins(part(end - 1) & part(end + 1)))
+            {
+                break;
+            }
+            seen |= this;
+            end += 1;
+        }
+        if seen & (LETTER | FIGURE) != 0 {
+            return Some(start..end);
+        }
+        start = end + 1;
+    }
+    None
 }
 
 /// How many UTF-16 units the bytes of a text stand for. A character's first byte stands for all its units: two if it
