@@ -143,7 +143,7 @@ impl Bm25 {
         let count = |excerpt: &ContextExcerpt| {
             let mut counts = BTreeMap::new();
             for term in text::terms(&format!("{}\n{}", excerpt.headings.join("\n"), excerpt.text)) {
-                *counts.entry(term.text).or_insert(0.0) += 1.0;
+                *counts.entry(term.text.into()).or_insert(0.0) += 1.0;
             }
             counts
         };
@@ -156,7 +156,7 @@ impl Bm25 {
     fn best(&self, question: &str, limit: usize) -> Vec<usize> {
         let mut scores = vec![0.0; self.counts.len()];
         let asked: BTreeSet<String> =
-            text::terms(question).into_iter().map(|term| term.text).collect();
+            text::terms(question).into_iter().map(|term| term.text.into()).collect();
         for term in asked {
             let holding =
                 self.counts.iter().filter(|counts| counts.contains_key(&term)).count() as f64;

@@ -21,6 +21,7 @@ pub(super) fn add_fenced(to: &mut String, name: &str, text: &str) {
 
 /// Prompts are long: not by `format!`, which took most of the time.
 pub(super) fn add(to: &mut String, parts: &[&str]) {
+    to.reserve(parts.iter().map(|part| part.len()).sum());
     parts.iter().for_each(|part| to.push_str(part));
 }
 

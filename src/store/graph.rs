@@ -55,10 +55,10 @@ impl<N, E> Graph<N, E> {
     }
 
     /// The node with this key, made if there is none.
-    pub fn node_or_insert(&mut self, key: &Rc<str>, weight: impl FnOnce() -> N) -> NodeIndex {
+    pub fn node_or_insert(&mut self, key: &str, weight: impl FnOnce() -> N) -> NodeIndex {
         self.node(key).unwrap_or_else(|| {
             let beginning = beginning(key);
-            let node = Node { key: key.clone(), beginning, degree: 0, weight: weight() };
+            let node = Node { key: key.into(), beginning, degree: 0, weight: weight() };
             let index = self.graph.add_node(node);
             self.nodes.insert(index.index() as u32, &|node| &self.graph[NodeIndex::from(node)].key);
             self.key_bytes += key.len();
@@ -341,8 +341,8 @@ mod tests {
     fn graph(edges: &[(&str, &str)]) -> Graph<(), ()> {
         let mut graph = Graph::new();
         for &(a, b) in edges {
-            let a = graph.node_or_insert(&a.into(), || ());
-            let b = graph.node_or_insert(&b.into(), || ());
+            let a = graph.node_or_insert(a, || ());
+            let b = graph.node_or_insert(b, || ());
             graph.edge_or_insert(a, b, || ());
         }
         graph
@@ -408,7 +408,7 @@ mod tests {
                 let (a, b) = (a.min(b).to_string(), a.max(b).to_string());
                 let [left, right] = [&a, &b].map(|key| {
                     nodes.insert(key.clone());
-                    graph.node_or_insert(&key.as_str().into(), || ())
+                    graph.node_or_insert(key, || ())
                 });
                 if what == 0 {
                     graph.remove_node(left);

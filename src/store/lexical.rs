@@ -8,13 +8,13 @@ use smolrag_kernels::by_number;
 use super::{
     ids::Ids,
     postings::{List, Posting, Postings, Spot},
-    stems::Stems,
     top::{Admit, Match, TopK},
     variants::{Matching, likeness},
+    word_ids::WordIds,
 };
 use crate::{
     order::{sort, sort_by_key},
-    text::{self, Form, forms, is_stopword},
+    text::{self, Form, Stems, forms, is_stopword},
 };
 
 /// One part of an entry, for example its heading.
@@ -64,7 +64,8 @@ pub struct LexicalIndex {
     lengths: Vec<u32>,
     count: usize,
     total_length: u64,
-    stems: Stems,
+    word_ids: WordIds,
+    stems: Rc<Stems>,
     /// In the place of its own.
     assumed: Option<Statistics>,
 }
@@ -92,14 +93,6 @@ struct Term {
     entries: List,
 }
 
-/// A term of a text that is indexed.
-struct Said {
-    text: EcoString,
-    /// Its id, or another's, or nobody's.
-    id: u32,
-    weight: i32,
-}
-
 /// The ids of the distinct terms of an entry, ascending: what to take away when it goes.
 type Entry = Box<[u32]>;
 
@@ -117,6 +110,11 @@ impl Default for LexicalIndex {
 impl LexicalIndex {
     /// An empty index.
     pub fn new() -> Self {
+        LexicalIndex::with_stems(Rc::default())
+    }
+
+    /// An empty index that knows the stems that others know.
+    pub(crate) fn with_stems(stems: Rc<Stems>) -> Self {
         LexicalIndex {
             ids: Ids::default(),
             terms: Slab::new(),
@@ -125,7 +123,8 @@ impl LexicalIndex {
             lengths: vec![],
             count: 0,
             total_length: 0,
-            stems: Stems::default(),
+            word_ids: WordIds::default(),
+            stems,
             assumed: None,
         }
     }
@@ -150,6 +149,7 @@ impl LexicalIndex {
         let mut ids = entry.unwrap_or_default().into_vec();
         let spots = self.spots(slot, &changes);
         let is_new = ids.is_empty();
+        ids.reserve_exact(changes.len());
         for ((id, change), spot) in changes.into_iter().zip(spots) {
             self.lengths[place] = self.lengths[place].wrapping_add_signed(change);
             self.total_length = self.total_length.wrapping_add_signed(i64::from(change));
@@ -236,7 +236,7 @@ impl LexicalIndex {
 
     /// The statistics that a search for these texts goes by.
     pub fn statistics<S: AsRef<str>>(&self, queries: &[S]) -> Statistics {
-        let mut terms: Vec<String> = queries
+        let mut terms: Vec<EcoString> = queries
             .iter()
             .flat_map(|query| self.wanted(query.as_ref()))
             .map(|term| term.text)
@@ -285,7 +285,8 @@ impl LexicalIndex {
             + entries
             + self.entries.capacity() * size_of::<Option<Entry>>()
             + 4 * self.lengths.capacity()
-            + self.stems.bytes()
+            + self.word_ids.bytes()
+            + self.stems.bytes() / Rc::strong_count(&self.stems)
     }
 
     /// Every term with the number of entries that have it, in the order of the terms.
@@ -317,17 +318,18 @@ impl LexicalIndex {
     /// By how much the frequency of each term changes, by ascending id; terms that stay as they are
     /// left out.
     fn changes(&mut self, gone: &[Field<'_>], come: &[Field<'_>]) -> Vec<(u32, i32)> {
-        let mut said: Vec<Said> = vec![];
+        // Hardly a term is shorter than this, with what is between it and the next.
+        let most = |fields: &[Field<'_>]| {
+            fields.iter().map(|field| field.text.len() / 4 + 1).sum::<usize>()
+        };
+        let mut said = Vec::with_capacity(most(gone) + most(come));
         for (fields, sign) in [(gone, -1), (come, 1)] {
             for field in fields {
                 let weight = sign * field.weight as i32;
-                forms(field.text, &mut |_, form| {
-                    let (text, id) = self.stem(form);
-                    said.push(Said { text, id, weight });
-                });
+                forms(field.text, &mut |_, form| said.push((self.id_of_form(form), weight)));
             }
         }
-        let mut changes = by_number(self.look_up(said));
+        let mut changes = by_number(said);
         changes.dedup_by(|next, kept| {
             let same = next.0 == kept.0;
             if same {
@@ -354,45 +356,18 @@ impl LexicalIndex {
         if self.terms[id as usize].entries.is_empty() {
             let term = self.terms.remove(id as usize);
             self.ids.remove(id, &term.text);
+            self.word_ids.forget();
         }
     }
 
-    /// The term of a form, and the id that it had when the word was last met.
-    fn stem(&mut self, form: Form<'_>) -> (EcoString, u32) {
-        let Form::Word(word) = form else { return (form.term().into(), u32::MAX) };
-        if let Some(stem) = self.stems.get(word) {
-            return (stem.term.clone(), stem.id);
-        }
-        // Half of the words that are met anew are known but for their capitals.
-        let plain = text::normalise(word);
-        let (term, id) = match self.stems.get(&plain) {
-            Some(stem) => (stem.term.clone(), stem.id),
-            None => {
-                let term: EcoString = text::stem(&plain).into();
-                let id = self.id_of(term.clone());
-                self.stems.put(&plain, &term, id, self.terms.len());
-                (term, id)
-            }
-        };
-        if plain != word {
-            self.stems.put(word, &term, id, self.terms.len());
-        }
-        (term, id)
-    }
-
-    /// The ids of terms, with their weights. Terms are far apart in memory: to look for all of them with
-    /// little else between lets the looks wait for memory together.
-    fn look_up(&mut self, said: Vec<Said>) -> Vec<(u32, i32)> {
-        let is_it = |said: &Said| match self.terms.get(said.id as usize) {
-            Some(term) => term.text == said.text,
-            None => false,
-        };
-        let known: Vec<bool> = said.iter().map(is_it).collect();
-        let found = said.into_iter().zip(known).map(|(said, known)| {
-            let id = if known { said.id } else { self.id_of(said.text) };
-            (id, said.weight)
-        });
-        found.collect()
+    /// The id of the term that a form gives.
+    fn id_of_form(&mut self, form: Form<'_>) -> u32 {
+        let Form::Word(word) = form else { return self.id_of(form.term(&self.stems)) };
+        self.word_ids.get(word).unwrap_or_else(|| {
+            let id = self.id_of(form.term(&self.stems));
+            self.word_ids.put(word, id, self.terms.len());
+            id
+        })
     }
 
     fn id_of(&mut self, text: EcoString) -> u32 {
@@ -413,7 +388,7 @@ impl LexicalIndex {
     /// The sum goes in the order of the terms' texts, so that it rounds the same whatever the query's order and
     /// the index's history.
     fn scores(&self, query: &str) -> Scores {
-        let mut wanted: Vec<String> =
+        let mut wanted: Vec<EcoString> =
             self.wanted(query).into_iter().map(|term| term.text).collect();
         sort(&mut wanted);
         let mut scores = Scores::new(self.entries.len());
@@ -431,7 +406,7 @@ impl LexicalIndex {
         let mut frequencies = vec![0.0; self.entries.len()];
         let wanted = self.wanted(query);
         let end = wanted.last().map_or(0, |term| term.at.end);
-        let mut words: Vec<(String, String, bool)> = wanted
+        let mut words: Vec<(EcoString, String, bool)> = wanted
             .into_iter()
             .map(|term| (term.text, text::normalise(&query[term.at.clone()]), term.at.end == end))
             .collect();
@@ -482,16 +457,7 @@ impl LexicalIndex {
         if all.iter().any(telling) {
             all.retain(telling);
         }
-        all.into_iter().map(|(at, form)| text::Term { text: self.term(form), at }).collect()
-    }
-
-    /// The term of a form: of many words it is known.
-    fn term(&self, form: Form<'_>) -> String {
-        let known = match form {
-            Form::Word(word) => self.stems.get(word),
-            Form::Pair(_) => None,
-        };
-        known.map_or_else(|| form.term(), |stem| stem.term.as_str().into())
+        all.into_iter().map(|(at, form)| text::Term { text: form.term(&self.stems), at }).collect()
     }
 
     fn add_scores(&self, term: &Term, times: usize, scores: &mut Scores) {

@@ -161,10 +161,15 @@ impl<M: Mention> Mentions<M> {
     /// The first distinct texts of a column, in order.
     pub(super) fn distinct(&self, column: usize, limit: usize) -> Vec<&Rc<str>> {
         match self {
-            Mentions::Few(_) => {
-                let mut found = self.counts(column);
-                found.truncate(limit);
-                found.into_iter().map(|(text, _)| text).collect()
+            Mentions::Few(list) => {
+                let mut found: Vec<&Rc<str>> = vec![];
+                for text in list.iter().map(|mention| mention.column(column)) {
+                    let is_new = || !found.iter().any(|other| is_same(other, text));
+                    if found.len() < limit && says(text) && is_new() {
+                        found.push(text);
+                    }
+                }
+                found
             }
             Mentions::Many(sum) => sum.columns[column].distinct(limit),
         }

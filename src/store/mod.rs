@@ -25,10 +25,10 @@ mod merge;
 mod names;
 mod postings;
 mod rows;
-mod stems;
 mod top;
 mod variants;
 mod vectors;
+mod word_ids;
 
 pub use graph::Graph;
 pub use knowledge_base::{

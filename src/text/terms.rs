@@ -2,31 +2,22 @@
 
 use std::ops::Range;
 
-use rust_stemmers::{Algorithm, Stemmer};
-use smolrag_kernels::text::{Bytes, is_plain, visible_but};
+use ecow::EcoString;
+use smolrag_kernels::text::{Bytes, ascii_word, is_plain, visible_but};
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::script::{fold_width, is_unspaced};
+use super::{
+    script::{fold_width, is_unspaced},
+    stems::Stems,
+};
 
 /// One entry for the lexical index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Term {
     /// Lower-cased, width-folded and stemmed.
-    pub text: String,
+    pub text: EcoString,
     /// Where it stands, in bytes.
     pub at: Range<usize>,
-}
-
-/// The Porter2 stem of a lower-case English word. Words of other languages pass through it mostly
-/// unharmed, and always to the same result.
-///
-/// M. F. Porter, "The English (Porter2) stemming algorithm", 2002.
-pub fn stem(word: &str) -> String {
-    if word.is_ascii() {
-        Stemmer::create(Algorithm::English).stem(word).into_owned()
-    } else {
-        word.to_owned()
-    }
 }
 
 /// The words of a text by the Unicode rules (UAX 29), with their byte offsets. Text without spaces
@@ -39,17 +30,28 @@ pub fn words(text: &str) -> Vec<(usize, &str)> {
 
 /// Tells of [`words`].
 fn each_word<'a>(text: &'a str, told: &mut dyn FnMut(usize, &'a str)) {
+    if text.is_ascii() {
+        return each_ascii_word(0, text, told);
+    }
     let mut start = 0;
     // No word goes past the end of its line, and a line of ASCII takes a fraction of another's time.
     for line in text.split_inclusive('\n') {
         if line.is_ascii() {
-            line.unicode_word_indices().for_each(|(at, word)| told(start + at, word));
+            each_ascii_word(start, line, told);
         } else {
             let mut words = Vec::new();
             add_words(start, line, &mut words);
             words.into_iter().for_each(|(at, word)| told(at, word));
         }
         start += line.len();
+    }
+}
+
+fn each_ascii_word<'a>(start: usize, line: &'a str, told: &mut dyn FnMut(usize, &'a str)) {
+    let mut from = 0;
+    while let Some(word) = ascii_word(line.as_bytes(), from) {
+        from = word.end;
+        told(start + word.start, &line[word]);
     }
 }
 
@@ -80,8 +82,8 @@ fn unspaced(segment: &str) -> bool {
 /// parts, so that either way of asking finds it. A run of a script without spaces gives its
 /// overlapping pairs of characters, or the one character it has.
 pub fn terms(text: &str) -> Vec<Term> {
-    let mut terms = Vec::new();
-    forms(text, &mut |at, form| terms.push(Term { text: form.term(), at }));
+    let (mut terms, stems) = (Vec::new(), Stems::default());
+    forms(text, &mut |at, form| terms.push(Term { text: form.term(&stems), at }));
     terms
 }
 
@@ -96,10 +98,10 @@ pub enum Form<'a> {
 
 impl Form<'_> {
     /// The term that it gives.
-    pub fn term(self) -> String {
+    pub fn term(self, stems: &Stems) -> EcoString {
         match self {
-            Form::Word(word) => stem(&normalise(word)),
-            Form::Pair(pair) => normalise(pair),
+            Form::Word(word) => stems.of(&normalise(word)),
+            Form::Pair(pair) => normalise(pair).into(),
         }
     }
 }
@@ -190,7 +192,7 @@ mod tests {
 
     use super::*;
 
-    fn texts(text: &str) -> Vec<String> {
+    fn texts(text: &str) -> Vec<EcoString> {
         terms(text).into_iter().map(|term| term.text).collect()
     }
 

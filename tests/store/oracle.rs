@@ -320,7 +320,8 @@ pub fn cosines(entries: &[Entry], query: &UnitVector) -> BTreeMap<String, f64> {
 
 /// Every entry's BM25 score; those without a term of the query left out.
 pub fn bm25(entries: &[Entry], query: &str) -> BTreeMap<String, f64> {
-    let words = |text: &str| -> Vec<String> { terms(text).into_iter().map(|t| t.text).collect() };
+    let words =
+        |text: &str| -> Vec<String> { terms(text).into_iter().map(|t| t.text.into()).collect() };
     let all: Vec<Vec<String>> =
         entries.iter().map(|entry| entry.texts.iter().flat_map(|t| words(t)).collect()).collect();
     let n = all.len() as f64;

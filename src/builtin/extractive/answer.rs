@@ -1,5 +1,7 @@
 //! The sentences of the context that bear most on a question.
 
+use ecow::EcoString;
+
 use super::sentences::{Sentence, SentenceKind, sentences};
 use crate::{
     builtin::StaticEmbedder,
@@ -33,7 +35,7 @@ const B: f64 = 0.75;
 struct Passage {
     excerpt: usize,
     sentence: Sentence,
-    terms: OrderedMap<String, f64>,
+    terms: OrderedMap<EcoString, f64>,
     length: f64,
     vector: Vec<f32>,
 }
@@ -109,7 +111,7 @@ fn passages(context: &Context, embedder: Option<&StaticEmbedder>) -> Vec<Passage
 }
 
 /// How often each term occurs; stopwords count for nothing.
-fn counted(text: &str) -> OrderedMap<String, f64> {
+fn counted(text: &str) -> OrderedMap<EcoString, f64> {
     let mut counts = OrderedMap::new();
     for term in text::terms(text) {
         if !is_stopword(&text[term.at]) {
@@ -174,7 +176,7 @@ fn relevance(
         passages.iter().map(|passage| passage.length).sum::<f64>() / passages.len().max(1) as f64;
     let lexical = |passage: &Passage| {
         let norm = K1 * (1.0 - B + B * passage.length / mean.max(1.0));
-        let score = |term: &String| {
+        let score = |term: &EcoString| {
             let count = passage.terms.get(term)?;
             Some(rarity.get(term.as_str())? * count * (K1 + 1.0) / (count + norm))
         };

@@ -1,5 +1,7 @@
 //! The entities of a document, and which of its sentences speak of them.
 
+use ecow::EcoString;
+
 use super::{
     names::{Candidate, Casing, Evidence, candidates, key, push_title},
     sentences::{Sentence, SentenceKind, sentences},
@@ -22,7 +24,7 @@ pub(super) struct Entity {
     pub(super) name: String,
     /// The strongest reason to take it for one.
     pub(super) evidence: Evidence,
-    key: Vec<String>,
+    key: Vec<EcoString>,
 }
 
 /// A document, taken apart.
@@ -129,7 +131,7 @@ async fn entities(
 
 /// One entity for all spellings of a name.
 async fn merge(found: Vec<Candidate>, pacer: &Pacer) -> Vec<Entity> {
-    let mut spellings: OrderedMap<Vec<String>, OrderedMap<String, (usize, Evidence)>> =
+    let mut spellings: OrderedMap<Vec<EcoString>, OrderedMap<String, (usize, Evidence)>> =
         OrderedMap::new();
     for (at, Candidate { name, evidence }) in found.into_iter().enumerate() {
         if at % 64 == 0 {
@@ -144,7 +146,7 @@ async fn merge(found: Vec<Candidate>, pacer: &Pacer) -> Vec<Entity> {
         *count += 1;
         *strongest = evidence.min(*strongest);
     }
-    let entity = |(key, spellings): (Vec<String>, OrderedMap<String, (usize, Evidence)>)| {
+    let entity = |(key, spellings): (Vec<EcoString>, OrderedMap<String, (usize, Evidence)>)| {
         let evidence = spellings.values().map(|&(_, evidence)| evidence).min()?;
         // The first in order wins a tie.
         let (name, _) = spellings.into_iter().rev().max_by_key(|&(_, (count, _))| count)?;
@@ -155,7 +157,7 @@ async fn merge(found: Vec<Candidate>, pacer: &Pacer) -> Vec<Entity> {
 
 /// Pairs of words, neither a stopword, that come together repeatedly in prose.
 async fn repeated(sentences: &[Vec<Sentence>], pacer: &Pacer) -> Vec<Candidate> {
-    let mut counts: OrderedMap<Vec<String>, (usize, String)> = OrderedMap::new();
+    let mut counts: OrderedMap<Vec<EcoString>, (usize, String)> = OrderedMap::new();
     let prose = sentences.iter().flatten().filter(|sentence| sentence.kind == SentenceKind::Prose);
     for sentence in prose {
         pacer.pause().await;
@@ -239,7 +241,7 @@ pub(super) fn telling<'s>(
         .map(|(_, sentence)| sentence)
 }
 
-fn how_telling(name: &[String], sentence: &Sentence) -> u8 {
+fn how_telling(name: &[EcoString], sentence: &Sentence) -> u8 {
     const DEFINE: [&str; 14] = [
         "is",
         "are",

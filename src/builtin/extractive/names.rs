@@ -1,5 +1,7 @@
 //! Names in a text, by how authors set them off: code, headings, bold, quotes, capitals.
 
+use ecow::EcoString;
+
 use super::sentences::{Part, Sentence, SentenceKind, parts};
 use crate::{
     order::OrderedSet,
@@ -312,7 +314,7 @@ fn is_fit(name: &str) -> bool {
 }
 
 /// What two spellings of one name have in common: its stems in small letters.
-pub(super) fn key(name: &str) -> Vec<String> {
+pub(super) fn key(name: &str) -> Vec<EcoString> {
     text::words(name).into_iter().map(|(_, word)| text::stem(&text::lower_case(word))).collect()
 }
 

@@ -10,6 +10,7 @@ use crate::{
     order::{self, sort_by_key},
     record::{Excerpt, heading_path},
     store::{Admit, Field, Match, ids::Ids, mentions::Mentions},
+    text::Stems,
 };
 
 /// The excerpts of all documents. Passages with the same text are one excerpt, which stays as long as
@@ -40,11 +41,11 @@ pub(super) struct Entry {
 }
 
 impl Excerpts {
-    pub(super) fn new(dimensions: usize) -> Self {
+    pub(super) fn new(dimensions: usize, stems: &Rc<Stems>) -> Self {
         Excerpts {
             entries: Slab::new(),
             slots: Ids::default(),
-            indices: Indices::new(dimensions),
+            indices: Indices::new(dimensions, stems),
             touched: vec![],
             held: 0,
         }

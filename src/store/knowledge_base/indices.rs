@@ -1,6 +1,9 @@
+use std::rc::Rc;
+
 use crate::{
     record::UnitVector,
     store::{Admit, Field, LexicalIndex, Match, Matching, VectorIndex},
+    text::Stems,
 };
 
 /// What a search looks for.
@@ -19,8 +22,9 @@ pub(super) struct Indices {
 }
 
 impl Indices {
-    pub(super) fn new(dimensions: usize) -> Self {
-        Indices { vectors: VectorIndex::new(dimensions), lexical: LexicalIndex::new() }
+    pub(super) fn new(dimensions: usize, stems: &Rc<Stems>) -> Self {
+        let lexical = LexicalIndex::with_stems(stems.clone());
+        Indices { vectors: VectorIndex::new(dimensions), lexical }
     }
 
     pub(super) fn insert(&mut self, slot: u32, vector: &UnitVector, fields: &[Field<'_>]) {

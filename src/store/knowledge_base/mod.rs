@@ -84,12 +84,13 @@ impl KnowledgeBase {
     /// An empty knowledge base.
     pub fn new(options: KnowledgeBaseOptions) -> Self {
         let KnowledgeBaseOptions { dimensions, resolve_entities } = options;
+        let stems = Rc::default();
         KnowledgeBase {
             dimensions,
             documents: OrderedMap::new(),
             slots: Slab::new(),
-            excerpts: Excerpts::new(dimensions),
-            network: Network::new(dimensions, MergeRules::new(resolve_entities)),
+            excerpts: Excerpts::new(dimensions, &stems),
+            network: Network::new(dimensions, MergeRules::new(resolve_entities), &stems),
             keywords: Mentions::new(),
             held: 0,
         }

@@ -19,6 +19,7 @@ use crate::{
         Admit, Field, Graph, LexicalIndex, Match, MergeRules,
         mentions::{Mentions, is_same},
     },
+    text::Stems,
 };
 
 /// The descriptions that count, the first distinct ones.
@@ -226,13 +227,13 @@ impl Relationship {
 }
 
 impl Network {
-    pub(super) fn new(dimensions: usize, rules: MergeRules) -> Self {
+    pub(super) fn new(dimensions: usize, rules: MergeRules, stems: &Rc<Stems>) -> Self {
         Network {
             dimensions,
             rules,
             graph: Graph::new(),
-            entities: Indices::new(dimensions),
-            relationships: Indices::new(dimensions),
+            entities: Indices::new(dimensions, stems),
+            relationships: Indices::new(dimensions, stems),
             touched: Touched::default(),
             held: 0,
         }
@@ -407,7 +408,7 @@ impl Network {
         self.held + self.graph.bytes() + self.entities.bytes() + self.relationships.bytes()
     }
 
-    fn node_or_insert(&mut self, key: &Rc<str>) -> NodeIndex {
+    fn node_or_insert(&mut self, key: &str) -> NodeIndex {
         self.graph.node_or_insert(key, || Entity {
             mentions: Mentions::new(),
             ends: Mentions::new(),
@@ -536,8 +537,8 @@ impl Admit for AdmittedRelationships<'_> {
 }
 
 struct Ends {
-    source: Rc<str>,
-    target: Rc<str>,
+    source: String,
+    target: String,
 }
 
 impl Ends {
