@@ -10,7 +10,7 @@ import { SmolRag } from "../pkg/node.js";
 import { documents } from "./documents.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const built = execFileSync("cargo", ["bench", "--package", "smolrag-benches", "--bench", "exchange", "--no-run", "--message-format=json", "--quiet"], { cwd: root, maxBuffer: 1e9 });
+const built = execFileSync("cargo", ["build", "--release", "--package", "smolrag-benches", "--example", "exchange", "--message-format=json", "--quiet"], { cwd: root, maxBuffer: 1e9 });
 const artifacts = built.toString().trim().split("\n").map((line) => JSON.parse(line));
 const { executable } = artifacts.find(({ target, executable }) => target?.name === "exchange" && executable);
 

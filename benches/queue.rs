@@ -16,9 +16,6 @@ use smolrag::engine::{Queue, QueueLimits, Signal};
 
 const CALLS: usize = 10_000;
 const SOURCES: usize = 50;
-/// Reads that run at once.
-const READERS: usize = 64;
-
 fn queue() -> Queue {
     Queue::new(QueueLimits { queue: CALLS, ..QueueLimits::default() })
 }
@@ -114,7 +111,8 @@ fn added(count: usize, sources: &[Rc<str>]) -> Duration {
     });
     pool.spawner().spawn_local(ingest).unwrap();
     // Places come free in the order in which those who wait get them.
-    let freed = Rc::new(RefCell::new(VecDeque::from(vec![Instant::now(); READERS])));
+    let freed =
+        Rc::new(RefCell::new(VecDeque::from(vec![Instant::now(); QueueLimits::default().readers])));
     let sum = Rc::new(Cell::new(Duration::ZERO));
     for _ in 0..count {
         let (queue, freed, sum) = (queue.clone(), freed.clone(), sum.clone());
