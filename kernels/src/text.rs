@@ -82,7 +82,7 @@ pub fn is_plain(text: &str, bytes: &Bytes) -> bool {
 }
 
 /// What a byte of ASCII is to words: a part of one, or, times [`JOINS`], what it joins two of.
-const PARTS: [u8; 256] = {
+static PARTS: [u8; 256] = {
     let mut parts = [0; 256];
     let mut byte = 0;
     while byte < 128 {

@@ -23,7 +23,7 @@ const MOST: usize = 4096;
 const LONGEST: usize = 32;
 
 /// The stems of words met lately: prose repeats its words, and finding a stem takes twenty times what finding it again
-/// does. A quarter of a megabyte at most.
+/// does. A quarter of a megabyte at most, and what is longer than the place for a short text.
 #[derive(Default)]
 pub struct Stems {
     known: RefCell<HashMap<EcoString, EcoString>>,
