@@ -225,11 +225,13 @@ impl CallGate {
     pub async fn acquire(&self, caller: Caller) -> Permit {
         let _door = self.door.acquire(caller).await;
         let permit = self.permits.acquire(caller).await;
-        let wait = self.rate.wait(self.clock.now());
+        let mut now = self.clock.now();
+        let wait = self.rate.wait(now);
         if wait > 0.0 {
             self.clock.sleep(wait).await;
+            now = self.clock.now();
         }
-        self.rate.take(self.clock.now());
+        self.rate.take(now);
         permit
     }
 
