@@ -3,7 +3,7 @@
 use std::{future::Future, task::Poll};
 
 use futures::{Stream, StreamExt, stream};
-use js_sys::Function;
+use js_sys::{Array, Function};
 use wasm_bindgen::prelude::*;
 
 use crate::{engine::Signal, record::Error};
@@ -29,6 +29,14 @@ extern "C" {
         prompt: &str,
         json: &JsValue,
     ) -> JsValue;
+    /// Copies vectors one behind the other, and says whether each is a `Float32Array` of so many components.
+    #[wasm_bindgen(method, catch)]
+    pub fn copied(
+        this: &CallController,
+        vectors: &Array,
+        dimensions: usize,
+        to: &mut [f32],
+    ) -> Result<bool, JsValue>;
     #[wasm_bindgen(method)]
     fn abort(this: &CallController);
     #[wasm_bindgen(method)]

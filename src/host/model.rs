@@ -73,6 +73,9 @@ extern "C" {
 /// The most components of a vector.
 const MOST_DIMENSIONS: f64 = 65_536.0;
 
+/// The most components that are taken in one step: what is not of the expected form is taken one by one.
+const AT_ONCE: usize = 1 << 20;
+
 fn object(fields: &[(&str, &JsValue)]) -> JsValue {
     let object = Object::new();
     for (name, value) in fields {
@@ -115,9 +118,10 @@ fn told(usage: &JsValue, name: &str) -> Option<usize> {
 
 /// An answer or a part of one: a string, or `{ text, usage? }`.
 fn said(answer: &JsValue, what: &str) -> Result<Said> {
-    let text = answer.dyn_ref().map(string);
-    let text = text.or_else(|| property(answer, "text").dyn_ref().map(string));
-    let text = text.ok_or_else(|| {
+    if let Some(text) = answer.dyn_ref() {
+        return Ok(Said { text: string(text), tokens: None });
+    }
+    let text = property(answer, "text").dyn_ref().map(string).ok_or_else(|| {
         Error::provider(format!("the language model's {what} a string or {{ text, usage }}"))
     })?;
     let usage = property(answer, "usage");
@@ -276,7 +280,15 @@ impl EmbeddingModel for JsEmbeddingModel {
             }
             let given = Array::from(&vectors);
             let mut vectors = Vectors::with_room(texts.len(), dimensions);
-            given.iter().for_each(|vector| add_numbers(&vector, &mut vectors));
+            let at_once = given.length() as usize == texts.len()
+                && texts.len() * dimensions <= AT_ONCE
+                && call
+                    .copied(&given, dimensions, vectors.add_all(texts.len(), dimensions))
+                    .unwrap_or(false);
+            if !at_once {
+                vectors = Vectors::default();
+                given.iter().for_each(|vector| add_numbers(&vector, &mut vectors));
+            }
             Ok(Embedded { vectors, tokens: told(&property(&answer, "usage"), "tokens") })
         }))
     }

@@ -64,6 +64,11 @@ export class Instance {
         return { system, prompt, json, get signal() { return signal(); } };
       }
 
+      /** What an embedding model answers, see `src/host/abort.rs`. */
+      copied(vectors: unknown[], dimensions: number, to: Float32Array): boolean {
+        return vectors.every((vector, i) => vector instanceof Float32Array && vector.length === dimensions && (to.set(vector, i * dimensions), true));
+      }
+
       /** There is nothing to abort any more. */
       ended(): void {
         running.delete(this);

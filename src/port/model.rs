@@ -143,9 +143,14 @@ impl Vectors {
 
     /// A vector of zeros more, to be written.
     pub fn add(&mut self, dimensions: usize) -> &mut [f32] {
+        self.add_all(1, dimensions)
+    }
+
+    /// So many vectors of zeros more, one behind the other, to be written.
+    pub fn add_all(&mut self, vectors: usize, dimensions: usize) -> &mut [f32] {
         let from = self.components.len();
-        self.components.resize(from + dimensions, 0.0);
-        self.ends.push(self.components.len());
+        self.components.resize(from + vectors * dimensions, 0.0);
+        self.ends.extend((1..=vectors).map(|vector| from + vector * dimensions));
         &mut self.components[from..]
     }
 

@@ -79,6 +79,8 @@ export function callbacks({ open }) {
         "gives too few": () => [],
         "gives other dimensions": (texts) => texts.map(() => [1]),
         "gives no numbers": (texts) => texts.map(() => ["a", null]),
+        "gives floats that are no numbers": (texts) => texts.map(() => new Float32Array([NaN, 1])),
+        "gives floats of other dimensions": (texts) => texts.map((_, i) => new Float32Array(i === 0 ? 3 : 2).fill(1)),
       };
       for (const [way, answer] of Object.entries(ways)) {
         let bad = false;
@@ -92,6 +94,25 @@ export function callbacks({ open }) {
         equal((await rag.ingest([{ source: "other.md", text: guide }])).failed, [], way);
         await rag.close();
       }
+    },
+
+    async "vectors are taken in whatever form they are given"() {
+      const numbers = (texts) => texts.map((text, i) => [text.length, i + 0.5]);
+      const forms = {
+        numbers,
+        floats: (texts) => numbers(texts).map((vector) => Float32Array.from(vector)),
+        doubles: (texts) => numbers(texts).map((vector) => Float64Array.from(vector)),
+        "some of each": (texts) => numbers(texts).map((vector, i) => (i % 2 === 0 ? Float32Array.from(vector) : vector)),
+        "an object that has them": (texts) => ({ vectors: forms.floats(texts) }),
+      };
+      const snapshots = {};
+      for (const [form, answer] of Object.entries(forms)) {
+        const rag = await open({ storage: "memory", embedder: embedder(answer) });
+        equal((await rag.ingest([{ source: "guide.md", text: guide }])).failed, [], form);
+        snapshots[form] = [...(await rag.exportSnapshot())];
+        await rag.close();
+      }
+      for (const [form, snapshot] of Object.entries(snapshots)) equal(snapshot, snapshots.numbers, form);
     },
 
     async "a promise that settles twice counts once"() {
