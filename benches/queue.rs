@@ -16,6 +16,7 @@ use smolrag::engine::{Queue, QueueLimits, Signal};
 
 const CALLS: usize = 10_000;
 const SOURCES: usize = 50;
+
 fn queue() -> Queue {
     Queue::new(QueueLimits { queue: CALLS, ..QueueLimits::default() })
 }
