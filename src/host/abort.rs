@@ -29,7 +29,7 @@ extern "C" {
         prompt: &str,
         json: &JsValue,
     ) -> JsValue;
-    /// Copies vectors one behind the other, and says whether each is a `Float32Array` of so many components.
+    /// Copies vectors one behind the other if each is a `Float32Array` of so many components, and says whether.
     #[wasm_bindgen(method, catch)]
     pub fn copied(
         this: &CallController,

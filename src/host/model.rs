@@ -73,7 +73,7 @@ extern "C" {
 /// The most components of a vector.
 const MOST_DIMENSIONS: f64 = 65_536.0;
 
-/// The most components that are taken in one step: what is not of the expected form is taken one by one.
+/// The most components that are taken in one step.
 const AT_ONCE: usize = 1 << 20;
 
 fn object(fields: &[(&str, &JsValue)]) -> JsValue {
@@ -278,20 +278,24 @@ impl EmbeddingModel for JsEmbeddingModel {
                     "the embedding model's embed() must resolve to an array of vectors or { vectors, usage }",
                 ));
             }
-            let given = Array::from(&vectors);
-            let mut vectors = Vectors::with_room(texts.len(), dimensions);
-            let at_once = given.length() as usize == texts.len()
-                && texts.len() * dimensions <= AT_ONCE
-                && call
-                    .copied(&given, dimensions, vectors.add_all(texts.len(), dimensions))
-                    .unwrap_or(false);
-            if !at_once {
-                vectors = Vectors::default();
-                given.iter().for_each(|vector| add_numbers(&vector, &mut vectors));
-            }
+            let vectors = taken(&Array::from(&vectors), dimensions, &call);
             Ok(Embedded { vectors, tokens: told(&property(&answer, "usage"), "tokens") })
         }))
     }
+}
+
+/// The vectors that a model gave: in one step if all are of the expected form, else one by one.
+fn taken(given: &Array, dimensions: usize, call: &CallController) -> Vectors {
+    let count = given.length() as usize;
+    let mut vectors = Vectors::default();
+    if count.saturating_mul(dimensions) <= AT_ONCE {
+        if call.copied(given, dimensions, vectors.add(count, dimensions)) == Ok(true) {
+            return vectors;
+        }
+        vectors = Vectors::default();
+    }
+    given.iter().for_each(|vector| add_numbers(&vector, &mut vectors));
+    vectors
 }
 
 /// Takes in the components of an array-like of numbers; what is not one gives NaN or nothing, which the
@@ -307,8 +311,8 @@ fn add_numbers(vector: &JsValue, to: &mut Vectors) {
     };
     let length = floats.as_ref().map_or(0, Float32Array::length);
     match floats.filter(|_| f64::from(length) <= MOST_DIMENSIONS) {
-        Some(floats) => floats.copy_to(to.add(length as usize)),
-        None => _ = to.add(0),
+        Some(floats) => floats.copy_to(to.add(1, length as usize)),
+        None => _ = to.add(1, 0),
     }
 }
 

@@ -66,7 +66,9 @@ export class Instance {
 
       /** What an embedding model answers, see `src/host/abort.rs`. */
       copied(vectors: unknown[], dimensions: number, to: Float32Array): boolean {
-        return vectors.every((vector, i) => vector instanceof Float32Array && vector.length === dimensions && (to.set(vector, i * dimensions), true));
+        if (!vectors.every((vector): vector is Float32Array => vector instanceof Float32Array && vector.length === dimensions)) return false;
+        vectors.forEach((vector, i) => to.set(vector, i * dimensions));
+        return true;
       }
 
       /** There is nothing to abort any more. */

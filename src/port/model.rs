@@ -120,7 +120,7 @@ pub struct Embedded {
 impl From<Vec<Vec<f32>>> for Embedded {
     fn from(vectors: Vec<Vec<f32>>) -> Self {
         let mut all = Vectors::default();
-        vectors.iter().for_each(|vector| all.add(vector.len()).copy_from_slice(vector));
+        vectors.iter().for_each(|vector| all.add(1, vector.len()).copy_from_slice(vector));
         Embedded { vectors: all, tokens: None }
     }
 }
@@ -135,19 +135,8 @@ pub struct Vectors {
 }
 
 impl Vectors {
-    /// None yet, with room for so many of so many components, unless that is very much.
-    pub fn with_room(vectors: usize, dimensions: usize) -> Self {
-        let components = vectors.saturating_mul(dimensions).min(1 << 20);
-        Vectors { components: Vec::with_capacity(components), ends: vec![] }
-    }
-
-    /// A vector of zeros more, to be written.
-    pub fn add(&mut self, dimensions: usize) -> &mut [f32] {
-        self.add_all(1, dimensions)
-    }
-
     /// So many vectors of zeros more, one behind the other, to be written.
-    pub fn add_all(&mut self, vectors: usize, dimensions: usize) -> &mut [f32] {
+    pub fn add(&mut self, vectors: usize, dimensions: usize) -> &mut [f32] {
         let from = self.components.len();
         self.components.resize(from + vectors * dimensions, 0.0);
         self.ends.extend((1..=vectors).map(|vector| from + vector * dimensions));
